@@ -1,0 +1,326 @@
+package segment
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math/bits"
+	"slices"
+)
+
+// gatherSpan is the most source bytes that one read of a gather fetches, and so
+// the scratch memory a request needs beside its own buffer.
+const gatherSpan = 256 << 10
+
+// sparseGap is the distance between two wanted bytes from which on two reads
+// cost less than reading what lies between.
+const sparseGap = 4 << 10
+
+// dim is one dimension of a strided array, in elements.
+type dim struct {
+	size   int64
+	stride int64 // distance in the source
+	out    int64 // distance in the C-order output
+}
+
+// Strided serves a strided array (a transpose, a slice with a step, an expanded
+// or a channels_last tensor) in C order.
+type Strided struct {
+	src  io.ReaderAt
+	off  int64 // of element (0, 0, …), in bytes
+	elem int64 // bytes of an element
+	dims []dim // without dimensions of size 1, adjacent ones merged
+	size int64 // bytes
+}
+
+// NewStrided makes the C-order bytes of the array whose element (i, j, …) lies at
+// byte off+(i*stride[0]+j*stride[1]+…)*elem of src, which has limit bytes.
+// It returns a Range where the array is one. Negative strides, overflow and
+// elements beyond limit are errors.
+func NewStrided(src io.ReaderAt, limit, off, elem int64, shape, stride []int64) (Data, error) {
+	if len(shape) != len(stride) {
+		return nil, fmt.Errorf("%d sizes but %d strides", len(shape), len(stride))
+	}
+	count, err := Count(shape)
+	if err != nil {
+		return nil, err
+	}
+	if off < 0 || off > limit {
+		return nil, fmt.Errorf("storage offset %d is outside a storage of %d bytes", off, limit)
+	}
+	for _, s := range stride {
+		if s < 0 {
+			return nil, fmt.Errorf("negative stride %d", s)
+		}
+	}
+	if count == 0 {
+		return Literal(nil), nil
+	}
+	hi, size := bits.Mul64(uint64(count), uint64(elem))
+	if hi != 0 || size > 1<<62 {
+		return nil, errors.New("shape is larger than a file can be")
+	}
+	last := uint64(0) // index of the last element in the source
+	for i := range shape {
+		hi, lo := bits.Mul64(uint64(shape[i]-1), uint64(stride[i]))
+		sum, carry := bits.Add64(last, lo, 0)
+		if hi != 0 || carry != 0 {
+			return nil, errors.New("strides reach beyond any storage")
+		}
+		last = sum
+	}
+	if room := uint64(limit-off) / uint64(elem); last >= room {
+		return nil, fmt.Errorf("strides reach element %d of a storage that has %d from its offset on", last, room)
+	}
+	s := &Strided{src: src, off: off, elem: elem, size: int64(size)}
+	s.dims = collapse(shape, stride)
+	if len(s.dims) == 0 || len(s.dims) == 1 && s.dims[0].stride == 1 {
+		return &Range{Src: src, Off: off, N: s.size}, nil
+	}
+	return s, nil
+}
+
+// Count is the product of a shape's sizes. Negative sizes and overflow are errors,
+// also where a later size is 0.
+func Count(shape []int64) (int64, error) {
+	count := uint64(1)
+	zero := false
+	for _, n := range shape {
+		if n < 0 {
+			return 0, fmt.Errorf("negative size %d in shape", n)
+		}
+		if n == 0 {
+			zero = true
+			continue
+		}
+		hi, lo := bits.Mul64(count, uint64(n))
+		if hi != 0 || lo > 1<<62 {
+			return 0, errors.New("shape overflows")
+		}
+		count = lo
+	}
+	if zero {
+		return 0, nil
+	}
+	return int64(count), nil
+}
+
+// collapse drops dimensions of size 1 and merges neighbours that walk the source
+// as one dimension would.
+func collapse(shape, stride []int64) []dim {
+	var dims []dim
+	out := int64(1)
+	for i := len(shape) - 1; i >= 0; i-- {
+		if shape[i] == 1 {
+			continue
+		}
+		if n := len(dims); n > 0 && stride[i] == dims[n-1].stride*dims[n-1].size {
+			dims[n-1].size *= shape[i]
+		} else {
+			dims = append(dims, dim{shape[i], stride[i], out})
+		}
+		out *= shape[i]
+	}
+	slices.Reverse(dims)
+	return dims
+}
+
+// Size implements Data.
+func (s *Strided) Size() int64 { return s.size }
+
+// ReadAt implements Data.
+func (s *Strided) ReadAt(p []byte, off int64) (int, error) {
+	p, atEnd, err := clip(p, off, s.size)
+	if err != nil || len(p) == 0 {
+		return 0, err
+	}
+	first, skip := off/s.elem, off%s.elem
+	last := (off + int64(len(p)) + s.elem - 1) / s.elem
+	dst := p
+	whole := skip == 0 && (last-first)*s.elem == int64(len(p))
+	if !whole {
+		dst = make([]byte, (last-first)*s.elem)
+	}
+	g := gather{s: s}
+	if err := g.linear(dst, s.off, 0, first, last); err != nil {
+		return 0, err
+	}
+	if !whole {
+		copy(p, dst[skip:])
+	}
+	return len(p), atEnd
+}
+
+// gather is one request's work.
+type gather struct {
+	s       *Strided
+	scratch []byte
+}
+
+// linear fetches the elements [lo, hi) of the sub-array that dims[axis:] span at
+// source byte base. A linear range is at most two partial rows around a box, on
+// every axis.
+func (g *gather) linear(dst []byte, base int64, axis int, lo, hi int64) error {
+	elem := g.s.elem
+	if axis == len(g.s.dims) || lo >= hi {
+		if lo < hi {
+			return g.read(dst[:elem], base)
+		}
+		return nil
+	}
+	d := g.s.dims[axis]
+	row := d.out
+	step := d.stride * elem
+	a, b := lo/row, hi/row
+	if a == b { // inside one row
+		return g.linear(dst, base+a*step, axis+1, lo-a*row, hi-a*row)
+	}
+	if head := lo - a*row; head > 0 {
+		n := row - head
+		if err := g.linear(dst[:n*elem], base+a*step, axis+1, head, row); err != nil {
+			return err
+		}
+		dst = dst[n*elem:]
+		a++
+	}
+	if a < b {
+		box := append([]dim{{b - a, d.stride, row}}, g.s.dims[axis+1:]...)
+		if err := g.box(dst, base+a*step, box); err != nil {
+			return err
+		}
+		dst = dst[(b-a)*row*elem:]
+	}
+	if tail := hi - b*row; tail > 0 {
+		return g.linear(dst, base+b*step, axis+1, 0, tail)
+	}
+	return nil
+}
+
+// box fetches a whole box. Its dimensions are walked in the order of the source,
+// so that one read serves as many elements as lie near each other, and written
+// wherever the output has them.
+func (g *gather) box(dst []byte, base int64, dims []dim) error {
+	elem := g.s.elem
+	var repeat, walk []dim // stride 0, and the rest with the smallest stride last
+	for _, d := range dims {
+		if d.stride == 0 {
+			repeat = append(repeat, d)
+		} else {
+			walk = append(walk, d)
+		}
+	}
+	slices.SortStableFunc(walk, func(a, b dim) int {
+		return int(min(1, max(-1, b.stride-a.stride)))
+	})
+	// near is how many of the last dimensions one read takes in; span is its length in elements.
+	near, span, count := 0, int64(1), int64(1)
+	for near < len(walk) {
+		d := walk[len(walk)-1-near]
+		hi, reach := bits.Mul64(uint64(d.size-1), uint64(d.stride))
+		if hi != 0 || reach > gatherSpan {
+			break
+		}
+		s, c := span+int64(reach), count*d.size
+		if s*elem > gatherSpan || s*elem > sparseGap && (d.stride-span)*elem > sparseGap {
+			break
+		}
+		near, span, count = near+1, s, c
+	}
+	far := walk[:len(walk)-near]
+	inner := slices.Concat(walk[len(walk)-near:], repeat)
+	// A dimension too long for one read is taken in pieces.
+	piece := int64(1)
+	if len(far) > 0 {
+		d := far[len(far)-1]
+		if (d.stride-span)*elem <= sparseGap {
+			piece = max(1, min(d.size, (gatherSpan/elem-span)/d.stride+1))
+		}
+	}
+	return g.far(dst, base, 0, far, inner, piece, span)
+}
+
+// far walks the outer dimensions and reads one span for each position.
+func (g *gather) far(dst []byte, base, out int64, dims, inner []dim, piece, span int64) error {
+	elem := g.s.elem
+	if len(dims) == 0 {
+		if err := g.fetch(base, span*elem); err != nil {
+			return err
+		}
+		scatter(dst, g.scratch, out, 0, elem, inner)
+		return nil
+	}
+	d := dims[0]
+	if len(dims) == 1 && piece > 1 {
+		for i := int64(0); i < d.size; i += piece {
+			n := min(piece, d.size-i)
+			if err := g.fetch(base+i*d.stride*elem, ((n-1)*d.stride+span)*elem); err != nil {
+				return err
+			}
+			part := append([]dim{{n, d.stride, d.out}}, inner...)
+			scatter(dst, g.scratch, out+i*d.out, 0, elem, part)
+		}
+		return nil
+	}
+	for i := int64(0); i < d.size; i++ {
+		if err := g.far(dst, base+i*d.stride*elem, out+i*d.out, dims[1:], inner, piece, span); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fetch fills the scratch buffer with n bytes of the source.
+func (g *gather) fetch(off, n int64) error {
+	if int64(cap(g.scratch)) < n {
+		g.scratch = make([]byte, n)
+	}
+	g.scratch = g.scratch[:n]
+	return g.read(g.scratch, off)
+}
+
+func (g *gather) read(p []byte, off int64) error {
+	if n, err := g.s.src.ReadAt(p, off); n < len(p) {
+		return missing(err)
+	}
+	return nil
+}
+
+// scatter copies every element of dims from its place in src to its place in dst.
+func scatter(dst, src []byte, out, in, elem int64, dims []dim) {
+	switch len(dims) {
+	case 0:
+		copy(dst[out*elem:(out+1)*elem], src[in*elem:])
+		return
+	case 1:
+		scatterRun(dst, src, out*elem, in*elem, elem, dims[0])
+		return
+	}
+	d := dims[0]
+	for i := int64(0); i < d.size; i++ {
+		scatter(dst, src, out+i*d.out, in+i*d.stride, elem, dims[1:])
+	}
+}
+
+// scatterRun is the innermost loop; the common element sizes have one of their own.
+func scatterRun(dst, src []byte, out, in, elem int64, d dim) {
+	if d.stride == 1 && d.out == 1 {
+		copy(dst[out:out+d.size*elem], src[in:])
+		return
+	}
+	o, s := d.out*elem, d.stride*elem
+	for i := int64(0); i < d.size; i++ {
+		switch elem {
+		case 1:
+			dst[out] = src[in]
+		case 2:
+			*(*[2]byte)(dst[out:]) = [2]byte(src[in:])
+		case 4:
+			*(*[4]byte)(dst[out:]) = [4]byte(src[in:])
+		case 8:
+			*(*[8]byte)(dst[out:]) = [8]byte(src[in:])
+		default:
+			copy(dst[out:out+elem], src[in:in+elem])
+		}
+		out, in = out+o, in+s
+	}
+}

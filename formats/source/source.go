@@ -1,0 +1,124 @@
+// Package source is where bytes come from: an io.ReaderAt with a size and an
+// identity. Parsers see no more than that, so a remote source needs no second
+// parser. A local file is pinned when it is opened: a read that could be wrong,
+// because the file was truncated or rewritten since, is an error and never a
+// zero or another file's bytes.
+package source
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// ErrStale says that the file was changed after it was opened. It maps to ESTALE.
+var ErrStale = errors.New("the source was changed while it was mounted")
+
+// Source is one file that weights are read from. It is safe for concurrent use.
+type Source struct {
+	// Path is how the user named the file; it is used in messages only.
+	Path string
+	// ModTime is the modification time that the file had when it was opened.
+	ModTime time.Time
+
+	reader io.ReaderAt
+	size   int64
+	file   *os.File // nil when the bytes are in memory
+	inode  uint64
+}
+
+// Open opens a regular file and remembers its size, mtime and inode. The file
+// is read with pread and never mapped: a truncated file must be an error, not a
+// SIGBUS.
+func Open(path string) (*Source, error) {
+	// O_NONBLOCK keeps a FIFO from blocking the open; it means nothing for a
+	// regular file.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		f.Close()
+		return nil, fmt.Errorf("%s: not a regular file", path)
+	}
+	s := &Source{Path: path, ModTime: info.ModTime(), reader: f, size: info.Size(), file: f}
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		s.inode = st.Ino
+	}
+	return s, nil
+}
+
+// FromReader makes a Source of size bytes out of any reader, for sources that
+// are not local files and for tests.
+func FromReader(name string, r io.ReaderAt, size int64) *Source {
+	return &Source{Path: name, reader: r, size: size}
+}
+
+// Name is the last element of the path.
+func (s *Source) Name() string { return filepath.Base(s.Path) }
+
+// Size is the number of bytes the source had when it was opened.
+func (s *Source) Size() int64 { return s.size }
+
+// File is the open local file, nil where there is none.
+func (s *Source) File() *os.File { return s.file }
+
+// Inode is the inode number of the local file, 0 where there is none.
+func (s *Source) Inode() uint64 { return s.inode }
+
+// ReadAt fills p from offset off. Short reads of the system are continued.
+// Bytes that were there when the source was opened and are gone give ErrStale.
+func (s *Source) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 {
+		return 0, fmt.Errorf("%s: negative offset %d", s.Path, off)
+	}
+	if off >= s.size {
+		return 0, io.EOF
+	}
+	var atEnd error
+	if int64(len(p)) > s.size-off {
+		p, atEnd = p[:s.size-off], io.EOF
+	}
+	n, err := s.reader.ReadAt(p, off)
+	if n == len(p) {
+		return n, atEnd
+	}
+	if err == io.EOF || err == nil {
+		return n, fmt.Errorf("%s: %w: it ends before byte %d", s.Path, ErrStale, off+int64(len(p)))
+	}
+	return n, err
+}
+
+// Verify reports ErrStale when the open file no longer has the size and the
+// times that it was opened with. A file replaced by rename keeps its old
+// inode's bytes and stays valid: only its ctime changes, so the mtime decides.
+func (s *Source) Verify() error {
+	if s.file == nil {
+		return nil
+	}
+	var st syscall.Stat_t
+	if err := syscall.Fstat(int(s.file.Fd()), &st); err != nil {
+		return fmt.Errorf("%s: %w", s.Path, err)
+	}
+	if st.Size != s.size || time.Unix(st.Mtim.Unix()).UnixNano() != s.ModTime.UnixNano() {
+		return fmt.Errorf("%s: %w", s.Path, ErrStale)
+	}
+	return nil
+}
+
+// Close closes the local file.
+func (s *Source) Close() error {
+	if s.file == nil {
+		return nil
+	}
+	return s.file.Close()
+}

@@ -1,0 +1,9 @@
+module wfs
+
+go 1.26
+
+require (
+	github.com/hanwen/go-fuse/v2 v2.12.1 // indirect
+	github.com/nlpodyssey/gopickle v0.3.0 // indirect
+	github.com/spf13/pflag v1.1.0 // indirect
+)
