@@ -1,0 +1,98 @@
+package zip
+
+import (
+	"fmt"
+
+	"wfs/formats/segment"
+)
+
+// Flag bits (§4.4.4) that change how a record is read.
+const (
+	flagEncrypted  = 1 << 0
+	flagPatched    = 1 << 5
+	flagStrong     = 1 << 6
+	flagMasked     = 1 << 13
+	unreadableBits = flagEncrypted | flagPatched | flagStrong | flagMasked
+)
+
+// local is what the header in front of a record's bytes says (§4.3.7).
+type local struct {
+	flags, method uint16
+	data          int64 // offset of the first byte of the record
+}
+
+// local reads the header in front of rec: only it tells how long its own name
+// and extra field are, and with that where the bytes begin.
+func (a *Archive) local(rec *Record) (local, error) {
+	var h [localLen]byte
+	if err := readFull(a.r, h[:], rec.header); err != nil {
+		return local{}, fmt.Errorf("record %s: %w", rec.Name, err)
+	}
+	if string(h[:4]) != localSig {
+		return local{}, fmt.Errorf("record %s: no local header at %d", rec.Name, rec.header)
+	}
+	nameLen, extraLen := int64(le16(h[26:])), int64(le16(h[28:]))
+	l := local{flags: le16(h[6:]), method: le16(h[8:]), data: rec.header + localLen + nameLen + extraLen}
+	if l.data > a.size || rec.Compressed > a.size-l.data {
+		return local{}, fmt.Errorf("record %s: %d bytes at %d reach outside the file", rec.Name, rec.Compressed, l.data)
+	}
+	return l, nil
+}
+
+// Data makes the uncompressed bytes of a record readable at any offset: a plain
+// range when it is stored, inflated while reading when it is deflated.
+// Encrypted records and other methods are errors.
+func (a *Archive) Data(rec *Record) (segment.Data, error) {
+	if rec.Flags&unreadableBits != 0 {
+		return nil, fmt.Errorf("record %s is encrypted or patched (flags %#x)", rec.Name, rec.Flags)
+	}
+	l, err := a.local(rec)
+	if err != nil {
+		return nil, err
+	}
+	raw := &segment.Range{Src: a.r, Off: l.data, N: rec.Compressed}
+	switch rec.Method {
+	case Stored:
+		return raw, nil
+	case Deflated:
+		if rec.Size/maxInflation > rec.Compressed {
+			return nil, fmt.Errorf("record %s claims to inflate %d bytes to %d", rec.Name, rec.Compressed, rec.Size)
+		}
+		return &inflated{raw: raw, size: rec.Size, name: rec.Name, pool: &a.cursors}, nil
+	}
+	return nil, fmt.Errorf("record %s uses compression method %d: wfs reads stored and deflated records", rec.Name, rec.Method)
+}
+
+// Anomalies compares a record with its local header: readers that trust the one
+// and readers that trust the other see different files.
+func (a *Archive) Anomalies(rec *Record) []string {
+	var found []string
+	say := func(format string, args ...any) {
+		found = append(found, fmt.Sprintf("record %q: ", rec.Name)+fmt.Sprintf(format, args...))
+	}
+	if rec.Flags&unreadableBits != 0 {
+		say("flags %#x claim encryption or patching", rec.Flags)
+	}
+	l, err := a.local(rec)
+	if err != nil {
+		say("%v", err)
+		return found
+	}
+	name := make([]byte, 0, len(rec.Name))
+	if n := int64(len(rec.Name)); l.data-rec.header-localLen >= n {
+		name = name[:n]
+		if readFull(a.r, name, rec.header+localLen) != nil {
+			name = name[:0]
+		}
+	}
+	if string(name) != rec.Name {
+		say("the local header has another name")
+	}
+	if (l.flags^rec.Flags)&unreadableBits != 0 {
+		say("flags are %#x in the directory and %#x in the local header", rec.Flags, l.flags)
+	}
+	if l.method != rec.Method {
+		say("compression method is %d in the directory and %d in the local header", rec.Method, l.method)
+	}
+	return found
+}
