@@ -1,0 +1,92 @@
+package pickle
+
+import "fmt"
+
+// construct runs the opcodes that name globals and would call them.
+func (m *machine) construct(op *Op) error {
+	switch op.Code {
+	case GlobalOp:
+		m.push(m.global(op.Text, op.Name, op))
+	case StackGlobal:
+		names, err := m.popN(2)
+		if err != nil {
+			return err
+		}
+		module, okModule := names[0].(string)
+		name, okName := names[1].(string)
+		if !okModule || !okName {
+			return fmt.Errorf("module and name are not both text")
+		}
+		m.push(m.global(module, name, op))
+	case Reduce:
+		v, err := m.popN(2)
+		if err != nil {
+			return err
+		}
+		m.object(&Object{Callable: v[0], Args: v[1], How: op.Code, Offset: op.Offset})
+	case NewObj:
+		v, err := m.popN(2)
+		if err != nil {
+			return err
+		}
+		m.object(&Object{Callable: v[0], Args: v[1], How: op.Code, Offset: op.Offset})
+	case NewObjEx:
+		v, err := m.popN(3)
+		if err != nil {
+			return err
+		}
+		m.object(&Object{Callable: v[0], Args: v[1], Kwargs: v[2], How: op.Code, Offset: op.Offset})
+	case Obj:
+		values, err := m.popMark()
+		if err != nil {
+			return err
+		}
+		if len(values) == 0 {
+			return errUnderflow
+		}
+		args := m.take(values)
+		m.object(&Object{Callable: args[0], Args: &Tuple{args[1:]}, How: op.Code, Offset: op.Offset})
+	case Inst:
+		values, err := m.popMark()
+		if err != nil {
+			return err
+		}
+		args := m.take(values)
+		m.object(&Object{Callable: m.global(op.Text, op.Name, op), Args: &Tuple{args}, How: op.Code, Offset: op.Offset})
+	case Build:
+		return m.build(op)
+	default:
+		return fmt.Errorf("opcode is not implemented")
+	}
+	return nil
+}
+
+// build records the state that BUILD would give the object below it. A second one
+// adds to the first, as updates of the same __dict__ do.
+func (m *machine) build(op *Op) error {
+	state, err := m.pop()
+	if err != nil {
+		return err
+	}
+	target, err := m.top()
+	if err != nil {
+		return err
+	}
+	switch t := target.(type) {
+	case *Object:
+		if t.State != nil {
+			state = &Tuple{[]Value{t.State, state}}
+			m.budget -= 64
+		}
+		t.State = state
+	case *Global:
+		// BUILD on a class or module sets its attributes, for the whole process.
+		t.Called = true
+		m.anomaly("BUILD at byte %d changes %s.%s itself", op.Offset, t.Module, t.Name)
+	case *PersID, Extension, *Dict, *List, *Set:
+		m.anomaly("BUILD at byte %d on a value that takes no state", op.Offset)
+	default:
+		return fmt.Errorf("a value of type %s takes no state", kind(target))
+	}
+	return nil
+}

@@ -1,0 +1,263 @@
+package pickle
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math"
+	"math/big"
+)
+
+// Bounds of one argument. Every length is checked against the bytes that are left
+// before anything is allocated; what is longer than these is not held in memory.
+const (
+	windowSize = 32 << 10
+	maxInline  = 16 << 10 // longer bytes and texts stay in the file, as Bytes and Text
+	maxLine    = 1 << 20  // of a text opcode
+	maxDigits  = 4300     // of a decimal number, as CPython's int() has it
+	maxLong    = 8 << 10  // bytes of a binary integer
+)
+
+// Op is one opcode with its argument.
+type Op struct {
+	Code   Code
+	Offset int64 // of the opcode in the file
+	// Int is a number, a memo index, a protocol, a frame length.
+	Int   int64
+	Big   *big.Int // where a number does not fit into Int
+	Float float64
+	Bool  bool // an INT of 00 or 01, which is a bool: Int tells which
+	// Text is a short payload, or a line; Name the second line of GLOBAL and INST.
+	Text, Name string
+	// At and Len are where a payload lies in the file. Held says that Text has it.
+	At, Len int64
+	Held    bool
+}
+
+// Scanner reads the opcodes of one pickle, within bounds.
+type Scanner struct {
+	r        io.ReaderAt
+	end      int64
+	window   []byte
+	start    int64 // offset of window[0]
+	pos      int   // in window
+	fileErr  error
+	readSize int
+}
+
+// NewScanner reads opcodes from offset off; the bytes at end and behind are none
+// of its business.
+func NewScanner(r io.ReaderAt, off, end int64) *Scanner {
+	// The first window is small: a legacy file holds many tiny pickles.
+	return &Scanner{r: r, start: off, end: end, readSize: 512}
+}
+
+// Offset is where the next opcode begins.
+func (s *Scanner) Offset() int64 { return s.start + int64(s.pos) }
+
+// left is the number of bytes up to the end.
+func (s *Scanner) left() int64 { return s.end - s.Offset() }
+
+// need returns the next n bytes without moving, n at most windowSize. The slice
+// holds until the next call.
+func (s *Scanner) need(n int) ([]byte, error) {
+	if len(s.window)-s.pos >= n {
+		return s.window[s.pos:], nil
+	}
+	off := s.Offset()
+	size := int64(max(s.readSize, n))
+	s.readSize = windowSize
+	if size > s.end-off {
+		size = s.end - off
+	}
+	if size < int64(n) {
+		return nil, io.ErrUnexpectedEOF
+	}
+	if int64(cap(s.window)) < size {
+		s.window = make([]byte, size)
+	}
+	s.window = s.window[:size]
+	got, err := s.r.ReadAt(s.window, off)
+	if int64(got) < size {
+		if err == nil || err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		s.window = s.window[:0]
+		s.start, s.pos = off, 0
+		return nil, err
+	}
+	s.start, s.pos = off, 0
+	return s.window, nil
+}
+
+// Next reads one opcode into op. The error names the opcode and its offset.
+func (s *Scanner) Next(op *Op) error {
+	at := s.Offset()
+	b, err := s.need(1)
+	if err != nil {
+		return fmt.Errorf("pickle ends at byte %d without STOP: %w", at, err)
+	}
+	code := Code(b[0])
+	s.pos++
+	info := &opcodes[code]
+	op.Code, op.Offset = code, at
+	if info.arg == none {
+		if info.name == "" {
+			return fmt.Errorf("byte %#02x at %d is no pickle opcode", byte(code), at)
+		}
+		return nil
+	}
+	op.Big, op.Bool = nil, false
+	if err := s.argument(op, info.arg); err != nil {
+		return fmt.Errorf("opcode %s at byte %d: %w", info.name, at, err)
+	}
+	return nil
+}
+
+func (s *Scanner) argument(op *Op, arg argument) error {
+	switch arg {
+	case uint1:
+		return s.number(op, 1)
+	case uint2:
+		return s.number(op, 2)
+	case uint4:
+		return s.number(op, 4)
+	case int4:
+		err := s.number(op, 4)
+		op.Int = int64(int32(op.Int))
+		return err
+	case frame:
+		return s.number(op, 8)
+	case float8:
+		b, err := s.need(8)
+		if err != nil {
+			return err
+		}
+		op.Float = math.Float64frombits(binary.BigEndian.Uint64(b))
+		s.pos += 8
+		return nil
+	case bytes1:
+		return s.payload(op, 1)
+	case bytes4:
+		return s.payload(op, 4)
+	case bytes4signed:
+		b, err := s.need(4)
+		if err != nil {
+			return err
+		}
+		if n := int32(binary.LittleEndian.Uint32(b)); n < 0 {
+			return fmt.Errorf("negative length %d", n)
+		}
+		return s.payload(op, 4)
+	case bytes8:
+		return s.payload(op, 8)
+	case long1, long4:
+		return s.long(op, arg)
+	}
+	return s.line(op, arg)
+}
+
+// number reads n bytes, little endian.
+func (s *Scanner) number(op *Op, n int) error {
+	b, err := s.need(n)
+	if err != nil {
+		return err
+	}
+	var v uint64
+	for i := n - 1; i >= 0; i-- {
+		v = v<<8 | uint64(b[i])
+	}
+	op.Int = int64(v)
+	s.pos += n
+	return nil
+}
+
+// payload reads a length of n bytes and what follows: into Text when it is short,
+// else only where it lies.
+func (s *Scanner) payload(op *Op, n int) error {
+	if err := s.number(op, n); err != nil {
+		return err
+	}
+	if op.Int < 0 || op.Int > s.left() {
+		return fmt.Errorf("claims %d bytes, %d are left", uint64(op.Int), s.left())
+	}
+	op.At, op.Len, op.Held = s.Offset(), op.Int, op.Int <= maxInline
+	if !op.Held {
+		op.Text = ""
+		s.skip(op.Len)
+		return nil
+	}
+	b, err := s.need(int(op.Len))
+	if err != nil {
+		return err
+	}
+	op.Text = string(b[:op.Len])
+	s.pos += int(op.Len)
+	return nil
+}
+
+func (s *Scanner) skip(n int64) {
+	if n <= int64(len(s.window)-s.pos) {
+		s.pos += int(n)
+		return
+	}
+	s.start, s.pos, s.window = s.Offset()+n, 0, s.window[:0]
+}
+
+// long reads a two's complement integer of any length; an empty one is 0.
+func (s *Scanner) long(op *Op, arg argument) error {
+	width := 1
+	if arg == long4 {
+		width = 4
+	}
+	if err := s.number(op, width); err != nil {
+		return err
+	}
+	n := op.Int
+	if arg == long4 {
+		n = int64(int32(n))
+	}
+	if n < 0 || n > s.left() {
+		return fmt.Errorf("claims %d bytes, %d are left", n, s.left())
+	}
+	if n > maxLong {
+		return fmt.Errorf("integer of %d bytes, wfs reads %d", n, maxLong)
+	}
+	b, err := s.need(int(n))
+	if err != nil {
+		return err
+	}
+	op.Int, op.Big = twosComplement(b[:n])
+	s.pos += int(n)
+	return nil
+}
+
+// twosComplement decodes little-endian bytes; the big.Int is nil when an int64 does.
+func twosComplement(b []byte) (int64, *big.Int) {
+	if len(b) == 0 {
+		return 0, nil
+	}
+	negative := b[len(b)-1]&0x80 != 0
+	if len(b) <= 8 {
+		var v uint64
+		if negative {
+			v = math.MaxUint64
+		}
+		for i := len(b) - 1; i >= 0; i-- {
+			v = v<<8 | uint64(b[i])
+		}
+		return int64(v), nil
+	}
+	be := make([]byte, len(b))
+	for i := range b {
+		be[len(b)-1-i] = b[i]
+	}
+	v := new(big.Int).SetBytes(be)
+	if negative {
+		v.Sub(v, new(big.Int).Lsh(big.NewInt(1), uint(8*len(b))))
+	}
+	if v.IsInt64() {
+		return v.Int64(), nil
+	}
+	return 0, v
+}

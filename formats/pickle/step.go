@@ -1,0 +1,300 @@
+package pickle
+
+import "fmt"
+
+// step runs one opcode.
+func (m *machine) step(op *Op) error {
+	switch op.Code {
+	case Proto:
+		if op.Int > highestProtocol {
+			return fmt.Errorf("protocol %d is not known", op.Int)
+		}
+		if op.Offset != m.start {
+			m.anomaly("PROTO at byte %d is not the first opcode", op.Offset)
+		}
+		m.res.Proto = int(op.Int)
+	case Frame:
+		// A hint for buffering: the C unpickler reads on across a frame's end.
+		if op.Int < 0 || op.Int > m.scan.left() {
+			m.anomaly("FRAME at byte %d claims %d bytes, %d are left", op.Offset, uint64(op.Int), m.scan.left())
+		}
+	case Mark:
+		m.marks = append(m.marks, len(m.stack))
+		m.budget -= costValue
+	case Pop:
+		if len(m.marks) > 0 && m.fence() == len(m.stack) {
+			m.marks = m.marks[:len(m.marks)-1]
+			return nil
+		}
+		v, err := m.pop()
+		if o, ok := v.(*Object); ok {
+			m.anomaly("the result of the call at byte %d is thrown away", o.Offset)
+		}
+		return err
+	case PopMark:
+		_, err := m.popMark()
+		return err
+	case Dup:
+		m.dups++
+		v, err := m.top()
+		if err != nil {
+			return err
+		}
+		m.push(v)
+
+	case NoneOp:
+		m.push(None{})
+	case NewTrue:
+		m.push(true)
+	case NewFalse:
+		m.push(false)
+	case Int:
+		if op.Bool {
+			m.push(op.Int == 1)
+			return nil
+		}
+		m.integer(op)
+	case BinInt, BinInt1, BinInt2, Long, Long1, Long4:
+		m.integer(op)
+	case Float, BinFloat:
+		m.push(op.Float)
+		m.budget -= 8
+	case Unicode, BinUnicode, ShortBinUnicode, BinUnicode8:
+		m.text(op)
+	case String, BinString, ShortBinString, BinBytes, ShortBinBytes, BinBytes8, ByteArray8:
+		m.bytes(op)
+	case NextBuffer:
+		m.push(Buffer{})
+	case ReadonlyBuffer:
+		_, err := m.top()
+		return err
+
+	case Put, BinPut, LongBinPut:
+		return m.put(op.Int)
+	case Memoize:
+		return m.put(m.entries)
+	case Get, BinGet, LongBinGet:
+		return m.get(op.Int)
+
+	case PersIDOp:
+		m.persistent(op, op.Text)
+	case BinPersID:
+		v, err := m.pop()
+		if err != nil {
+			return err
+		}
+		m.persistent(op, v)
+	case Ext1, Ext2, Ext4:
+		if op.Int <= 0 {
+			return fmt.Errorf("extension code %d", op.Int)
+		}
+		m.res.Extensions = append(m.res.Extensions, op.Int)
+		m.push(Extension{op.Int})
+	default:
+		if done, err := m.container(op); done {
+			return err
+		}
+		return m.construct(op)
+	}
+	return nil
+}
+
+func (m *machine) integer(op *Op) {
+	if op.Big != nil {
+		m.push(op.Big)
+		m.budget -= int64(len(op.Big.Bits())*8 + 48)
+		return
+	}
+	m.push(op.Int)
+	m.budget -= 8
+}
+
+func (m *machine) text(op *Op) {
+	if !op.Held {
+		m.push(Text{op.At, op.Len})
+		m.budget -= 32
+		return
+	}
+	// The same few words come again and again in files that memoize nothing.
+	if len(op.Text) <= 24 {
+		if v, ok := m.strings[op.Text]; ok {
+			m.push(v)
+			return
+		}
+	}
+	var v Value = op.Text
+	if len(op.Text) <= 24 && len(m.strings) < 1024 {
+		if m.strings == nil {
+			m.strings = map[string]Value{}
+		}
+		m.strings[op.Text] = v
+	}
+	m.push(v)
+	m.budget -= int64(len(op.Text)) + 32
+}
+
+func (m *machine) bytes(op *Op) {
+	b := Bytes{Off: op.At, Len: op.Len, Old: op.Code == String || op.Code == BinString || op.Code == ShortBinString}
+	if op.Held {
+		b.Data = []byte(op.Text)
+		if op.Code == String { // decoded: the file's bytes are not the string's
+			b.Off, b.Len = 0, int64(len(b.Data))
+		}
+	}
+	m.push(b)
+	m.budget -= int64(len(b.Data)) + 64
+}
+
+func (m *machine) persistent(op *Op, id Value) {
+	p := &PersID{ID: id, Offset: op.Offset}
+	m.res.PersIDs = append(m.res.PersIDs, p)
+	m.budget -= 48
+	m.push(p)
+}
+
+// container runs the opcodes of lists, tuples, dicts and sets.
+func (m *machine) container(op *Op) (done bool, err error) {
+	switch op.Code {
+	case EmptyList:
+		m.push(&List{})
+	case EmptyTuple:
+		m.push(&Tuple{})
+	case EmptyDict:
+		m.push(&Dict{})
+		m.budget -= 32
+	case EmptySet:
+		m.push(&Set{})
+	case Tuple1, Tuple2, Tuple3:
+		items, err := m.popN(int(op.Code-Tuple1) + 1)
+		if err != nil {
+			return true, err
+		}
+		m.push(&Tuple{items})
+	case TupleOp, ListOp, FrozenSet, DictOp:
+		values, err := m.popMark()
+		if err != nil {
+			return true, err
+		}
+		return true, m.collect(op.Code, values)
+	case Append:
+		v, err := m.pop()
+		if err != nil {
+			return true, err
+		}
+		return true, m.extend([]Value{v})
+	case Appends, AddItems:
+		values, err := m.popMark()
+		if err != nil {
+			return true, err
+		}
+		return true, m.extend(values)
+	case SetItem:
+		kv, err := m.popN(2)
+		if err != nil {
+			return true, err
+		}
+		return true, m.update(kv)
+	case SetItems:
+		values, err := m.popMark()
+		if err != nil {
+			return true, err
+		}
+		return true, m.update(values)
+	default:
+		return false, nil
+	}
+	m.budget -= 32
+	return true, nil
+}
+
+func (m *machine) collect(code Code, values []Value) error {
+	switch code {
+	case TupleOp:
+		m.push(&Tuple{m.take(values)})
+	case ListOp:
+		m.push(&List{m.take(values)})
+	case FrozenSet:
+		m.push(&Set{m.take(values)})
+	case DictOp:
+		if len(values)%2 != 0 {
+			return fmt.Errorf("odd number of items")
+		}
+		d := &Dict{}
+		m.fill(&d.Pairs, values)
+		m.push(d)
+	}
+	m.budget -= 32
+	return nil
+}
+
+// extend adds values to the list, set or object on top of the stack.
+func (m *machine) extend(values []Value) error {
+	target, err := m.top()
+	if err != nil {
+		return err
+	}
+	m.budget -= costValue * int64(len(values))
+	switch t := target.(type) {
+	case *List:
+		t.Items = append(t.Items, values...)
+	case *Set:
+		t.Items = append(t.Items, values...)
+	case *Object:
+		t.Items = append(t.Items, values...)
+	case *PersID, *Global, Extension: // whatever the class does with it
+	default:
+		return fmt.Errorf("a value of type %s takes no items", kind(target))
+	}
+	return nil
+}
+
+// update sets keys of the dict or object on top of the stack.
+func (m *machine) update(values []Value) error {
+	if len(values)%2 != 0 {
+		return fmt.Errorf("odd number of items")
+	}
+	target, err := m.top()
+	if err != nil {
+		return err
+	}
+	switch t := target.(type) {
+	case *Dict:
+		m.fill(&t.Pairs, values)
+	case *Object:
+		m.fill(&t.Pairs, values)
+	case *PersID, *Global, Extension:
+	case *List: // a list takes items at positions that it has
+		return nil
+	default:
+		return fmt.Errorf("a value of type %s takes no keys", kind(target))
+	}
+	return nil
+}
+
+func (m *machine) fill(p *Pairs, values []Value) {
+	for i := 0; i+1 < len(values); i += 2 {
+		p.set(values[i], values[i+1])
+	}
+	m.budget -= costPair * int64(len(values)/2)
+}
+
+// kind names a value's Python type for messages.
+func kind(v Value) string {
+	switch v.(type) {
+	case None:
+		return "None"
+	case bool:
+		return "bool"
+	case int64:
+		return "int"
+	case float64:
+		return "float"
+	case string, Text:
+		return "str"
+	case Bytes:
+		return "bytes"
+	case *Tuple:
+		return "tuple"
+	}
+	return fmt.Sprintf("%T", v)
+}

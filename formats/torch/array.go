@@ -1,0 +1,126 @@
+package torch
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"wfs/formats/checkpoint"
+	"wfs/formats/segment"
+)
+
+// storage is a run of elements that tensors are views of.
+type storage struct {
+	data  segment.Data
+	dtype checkpoint.DType // of the storage class; U8 where it is untyped
+	// id tells storages of one file apart.
+	id string
+	// swap is the bytes of the big-endian numbers in it, 0 where they are little
+	// endian. torch swaps by the storage's class, so an untyped one stays as it is
+	// (torch/storage.py, UntypedStorage.byteswap).
+	swap int64
+}
+
+// array is a rebuilt tensor: a strided view of a storage.
+type array struct {
+	storage *storage
+	dtype   checkpoint.DType
+	offset  int64 // of the first element, in elements of dtype
+	size    []int64
+	stride  []int64 // in elements of dtype
+	conj    bool    // the imaginary parts are to be negated
+	neg     bool    // the numbers are to be negated
+}
+
+// data is the array's elements in C order, little endian.
+func (a *array) data() (segment.Data, error) {
+	elem := elemSize(a.dtype)
+	limit := a.storage.data.Size()
+	if a.offset < 0 || a.offset > limit/elem {
+		return nil, fmt.Errorf("storage offset %d is outside a storage of %d bytes", a.offset, limit)
+	}
+	d, err := segment.NewStrided(a.storage.data, limit, a.offset*elem, elem, a.size, a.stride)
+	if err != nil {
+		return nil, err
+	}
+	if d.Size() == 0 {
+		return d, nil
+	}
+	if a.storage.swap > 1 {
+		d = segment.Swap(d, a.storage.swap)
+	}
+	if a.conj && isComplex(a.dtype) {
+		d = negate(d, component(a.dtype), true, false)
+	}
+	if a.neg {
+		d = negate(d, component(a.dtype), false, isInteger(a.dtype))
+	}
+	return d, nil
+}
+
+// shape is the tensor's shape in elements of its dtype. safetensors counts the
+// numbers of an F4 tensor, torch the bytes, so the last size is doubled
+// (safetensors bindings/python/src/lib.rs).
+func (a *array) shape() ([]int64, error) {
+	if a.dtype != checkpoint.F4 {
+		return a.size, nil
+	}
+	if len(a.size) == 0 {
+		return nil, fmt.Errorf("a scalar of dtype F4 has no shape that safetensors can write")
+	}
+	shape := append([]int64(nil), a.size...)
+	shape[len(shape)-1] *= 2
+	return shape, nil
+}
+
+// identity is equal for arrays with the same bytes in the same place.
+func (a *array) identity() string {
+	b := append([]byte(a.storage.id), 0, byte(a.dtype), b2(a.conj)|b2(a.neg)<<1)
+	b = binary.AppendVarint(b, a.offset)
+	for i := range a.size {
+		b = binary.AppendVarint(b, a.size[i])
+		b = binary.AppendVarint(b, a.stride[i])
+	}
+	return string(b)
+}
+
+func b2(v bool) byte {
+	if v {
+		return 1
+	}
+	return 0
+}
+
+// negate flips the sign of little-endian numbers of width bytes: of every one, or
+// of every second where only imaginary parts are meant.
+func negate(from segment.Data, width int64, imaginary, integer bool) segment.Data {
+	elem, first := width, int64(0)
+	if imaginary {
+		elem, first = 2*width, width
+	}
+	return &segment.Elementwise{From: from, In: elem, Out: elem, Apply: func(dst, src []byte) {
+		copy(dst, src)
+		for i := first; i+width <= int64(len(dst)); i += elem {
+			number := dst[i : i+width]
+			if !integer {
+				number[width-1] ^= 0x80
+				continue
+			}
+			carry := uint16(1)
+			for j := range number {
+				v := uint16(^number[j]) + carry
+				number[j], carry = byte(v), v>>8
+			}
+		}
+	}}
+}
+
+// contiguous is the C-order strides of a shape, in elements.
+func contiguous(size []int64) []int64 {
+	stride := make([]int64, len(size))
+	step := int64(1)
+	for i := len(size) - 1; i >= 0; i-- {
+		stride[i] = step
+		step *= max(size[i], 1)
+	}
+	return stride
+}

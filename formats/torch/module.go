@@ -1,0 +1,107 @@
+package torch
+
+import "wfs/formats/pickle"
+
+// module is the pickled state of a torch.nn.Module: its class is not needed to
+// know its state dict.
+type module struct {
+	object     *pickle.Object
+	attributes []pair
+	parameters []pair
+	buffers    []pair
+	modules    []pair
+	transient  map[string]bool // names of non-persistent buffers
+}
+
+// asModule recognises a module by the attributes that every one has
+// (torch/nn/modules/module.py, Module.__init__).
+func asModule(v pickle.Value) (*module, bool) {
+	obj, ok := v.(*pickle.Object)
+	if !ok || obj.State == nil {
+		return nil, false
+	}
+	m := &module{object: obj, attributes: attributes(obj.State), transient: map[string]bool{}}
+	found := 0
+	for _, p := range m.attributes {
+		name, _ := text(p.key)
+		list, isDict := pairs(p.value)
+		switch {
+		case name == "_parameters" && isDict:
+			m.parameters = list
+			found++
+		case name == "_buffers" && isDict:
+			m.buffers = list
+		case name == "_modules" && isDict:
+			m.modules = list
+			found++
+		case name == "_non_persistent_buffers_set":
+			names, _ := items(p.value)
+			for _, n := range names {
+				s, _ := text(n)
+				m.transient[s] = true
+			}
+		}
+	}
+	return m, found == 2
+}
+
+// internal are the attributes of a module that state_dict() does not look at.
+var internal = map[string]bool{"_parameters": true, "_buffers": true, "_modules": true, "_non_persistent_buffers_set": true}
+
+// module lists what model.state_dict() would: parameters, persistent buffers, then
+// submodules, in order (torch/nn/modules/module.py, _save_to_state_dict). Then, hidden
+// from the view, the other tensors that the module holds.
+func (c *collector) module(path string, m *module, depth int) {
+	c.stateDict(path, m, depth)
+	before := c.hidden
+	c.hideTensors(path, m, depth)
+	c.hidden = before
+}
+
+func (c *collector) stateDict(path string, m *module, depth int) {
+	for _, list := range [][]pair{m.parameters, m.buffers} {
+		for _, p := range list {
+			name := keyText(p.key)
+			if t, ok := c.tensor(p.value); ok && !m.transient[name] {
+				c.add(join(path, name), t)
+			}
+		}
+	}
+	for _, p := range m.modules {
+		name := keyText(p.key)
+		if sub, ok := asModule(p.value); ok && depth < maxDepth && !c.walking[p.value] {
+			c.walking[p.value] = true
+			c.stateDict(join(path, name), sub, depth+1)
+			delete(c.walking, p.value)
+		}
+	}
+}
+
+// hideTensors lists non-persistent buffers and tensors in plain attributes: they
+// can be read, but are no part of the state dict. An attribute that is a tensor
+// of the state dict under another name (an RNN's _flat_weights) is not repeated.
+func (c *collector) hideTensors(path string, m *module, depth int) {
+	c.hidden = "non-persistent buffer"
+	for _, p := range m.buffers {
+		name := keyText(p.key)
+		if t, ok := c.tensor(p.value); ok && m.transient[name] {
+			c.add(join(path, name), t)
+		}
+	}
+	c.hidden = "plain attribute of a module"
+	for _, p := range m.attributes {
+		name := keyText(p.key)
+		t, ok := c.tensor(p.value)
+		if !ok || internal[name] || t.array == nil || c.first[t.array.identity()] != nil {
+			continue
+		}
+		c.add(join(path, name), t)
+	}
+	for _, p := range m.modules {
+		if sub, ok := asModule(p.value); ok && depth < maxDepth && !c.walking[p.value] {
+			c.walking[p.value] = true
+			c.hideTensors(join(path, keyText(p.key)), sub, depth+1)
+			delete(c.walking, p.value)
+		}
+	}
+}

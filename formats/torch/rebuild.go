@@ -1,0 +1,309 @@
+package torch
+
+import (
+	"errors"
+	"fmt"
+
+	"wfs/formats/checkpoint"
+	"wfs/formats/pickle"
+	"wfs/formats/segment"
+)
+
+// tensorValue is what a pickled value stands for when it is a tensor: one array,
+// named parts of one, or a reason why it cannot be shown.
+type tensorValue struct {
+	array *array
+	parts []part
+	omit  string
+}
+
+// part is a component of a quantized, sparse or nested tensor.
+type part struct {
+	name string
+	tensorValue
+}
+
+// storageRef is a persistent id that names a storage.
+type storageRef struct {
+	key   string
+	dtype checkpoint.DType
+	count int64 // elements of dtype
+	// view is set in old legacy files: the storage is a part of another one.
+	view *storageView
+}
+
+type storageView struct {
+	key           string
+	offset, count int64 // elements
+}
+
+// resolver turns pickled values into tensors. It calls nothing: a rebuild
+// function is recognised by its name and its arguments are read.
+type resolver struct {
+	file     segment.Data // the bytes that offsets of lazy pickle payloads refer to
+	resolve  func(storageRef) (*storage, error)
+	old      func(id pickle.Value) (tensorValue, bool) // tensors of the tar format
+	storages map[string]*storage
+	seen     map[*pickle.Object]tensorValue
+	depth    int // of files nested in _load_from_bytes
+}
+
+func newResolver(file segment.Data, resolve func(storageRef) (*storage, error)) *resolver {
+	return &resolver{file: file, resolve: resolve, storages: map[string]*storage{}, seen: map[*pickle.Object]tensorValue{}}
+}
+
+// maxWraps bounds how deep a tensor is wrapped in others (a Parameter of a
+// subclass of a device tensor …).
+const maxWraps = 32
+
+// tensor interprets v. ok is false when v is no tensor at all.
+func (r *resolver) tensor(v pickle.Value) (tensorValue, bool) { return r.unwrap(v, 0) }
+
+func (r *resolver) unwrap(v pickle.Value, level int) (tensorValue, bool) {
+	if id, ok := v.(*pickle.PersID); ok && r.old != nil {
+		return r.old(id.ID)
+	}
+	obj, ok := v.(*pickle.Object)
+	if !ok {
+		return tensorValue{}, false
+	}
+	if t, ok := r.seen[obj]; ok {
+		return t, true
+	}
+	if level > maxWraps {
+		return tensorValue{omit: "tensors are wrapped in one another too deep"}, true
+	}
+	name, ok := asGlobal(obj.Callable)
+	if !ok {
+		return tensorValue{}, false
+	}
+	t, ok, err := r.rebuild(obj, name, level)
+	if err != nil {
+		t, ok = tensorValue{omit: err.Error()}, true
+	}
+	if ok {
+		r.seen[obj] = t
+	}
+	return t, ok
+}
+
+var errArguments = errors.New("its arguments are not those that torch writes")
+
+// rebuild reads the arguments of the function or class name. The argument orders
+// are those of torch/_utils.py and torch/_tensor.py.
+func (r *resolver) rebuild(obj *pickle.Object, name global, level int) (tensorValue, bool, error) {
+	args, _ := items(obj.Args)
+	return r.apply(obj, name, args, level)
+}
+
+func (r *resolver) apply(obj *pickle.Object, name global, args []pickle.Value, level int) (t tensorValue, ok bool, err error) {
+	inner := func(i int) (tensorValue, bool, error) {
+		if i >= len(args) {
+			return tensorValue{}, true, errArguments
+		}
+		t, ok := r.unwrap(args[i], level+1)
+		if !ok {
+			return t, true, errArguments
+		}
+		return t, true, nil
+	}
+	switch name {
+	case global{"torch._utils", "_rebuild_tensor"}, global{"torch._utils", "_rebuild_tensor_v2"}:
+		t, err = r.view(args, 6)
+		return t, true, err
+	case global{"torch._utils", "_rebuild_tensor_v3"}:
+		t, err = r.typedView(args)
+		return t, true, err
+	case global{"torch._utils", "_rebuild_parameter"}, global{"torch._utils", "_rebuild_parameter_with_state"},
+		global{"torch._utils", "_rebuild_device_tensor_from_cpu_tensor"},
+		global{"torch.jit._pickle", "restore_type_tag"}:
+		if name.name == "restore_type_tag" && len(args) > 0 {
+			if _, ok := r.unwrap(args[0], level+1); !ok {
+				return t, false, nil
+			}
+		}
+		return inner(0)
+	case global{"torch.nn.parameter", "Parameter"}, global{"torch.nn.parameter", "Buffer"}, global{"torch.autograd.variable", "Variable"}:
+		if len(args) > 0 {
+			return inner(0)
+		}
+		return r.setState(obj, checkpoint.Invalid, level)
+	case global{"torch.nn.parameter", "UninitializedParameter"}, global{"torch.nn.parameter", "UninitializedBuffer"}:
+		return tensorValue{omit: "uninitialized parameter: it has no data"}, true, nil
+	case global{"torch._utils", "_rebuild_qtensor"}:
+		t, err = r.quantized(args, level)
+		return t, true, err
+	case global{"torch._utils", "_rebuild_sparse_tensor"}:
+		t, err = r.sparse(args, level)
+		return t, true, err
+	case global{"torch._utils", "_rebuild_nested_tensor"}:
+		t, err = r.nested(args, level)
+		return t, true, err
+	case global{"torch.nested._internal.nested_tensor", "_rebuild_njt"}:
+		t, err = r.jagged(args, level)
+		return t, true, err
+	case global{"torch._utils", "_rebuild_meta_tensor_no_storage"}:
+		return tensorValue{omit: "meta tensor: it has no data"}, true, nil
+	case global{"torch._utils", "_rebuild_device_tensor_from_numpy"}, global{"torch._utils", "_rebuild_xla_tensor"}:
+		return inner(0)
+	case global{"torch._utils", "_rebuild_wrapper_subclass"}:
+		t, err = r.wrapped(obj.State, level)
+		return t, true, err
+	case global{"torch._tensor", "_rebuild_from_type_v2"}, global{"torch._tensor", "_rebuild_from_type"}:
+		return r.fromType(obj, args, level)
+	case global{"copyreg", "_reconstructor"}, global{"copyreg", "__newobj__"}:
+		if len(args) == 0 {
+			return t, false, nil
+		}
+		class, ok := asGlobal(args[0])
+		if !ok {
+			return t, false, nil
+		}
+		return r.apply(&pickle.Object{Callable: args[0], State: obj.State}, class, nil, level+1)
+	case global{"torch.storage", "_load_from_bytes"}:
+		t, err = r.fromBytes(args)
+		return t, true, err
+	}
+	if a, ok, err := r.numpy(obj, name, args); ok || err != nil {
+		return tensorValue{array: a}, true, err
+	}
+	if d, ok := tensorDType(name); ok && obj.State != nil {
+		return r.setState(obj, d, level)
+	}
+	return t, false, nil
+}
+
+// view is (storage, offset, size, stride, requires_grad, hooks[, metadata]); the
+// metadata at position meta holds the conj and neg bits (torch/_utils.py, get_tensor_metadata).
+func (r *resolver) view(args []pickle.Value, meta int) (tensorValue, error) {
+	if len(args) < 4 {
+		return tensorValue{}, errArguments
+	}
+	s, err := r.storage(args[0])
+	if err != nil {
+		return tensorValue{}, err
+	}
+	a := &array{storage: s, dtype: s.dtype}
+	var ok [3]bool
+	a.offset, ok[0] = integer(args[1])
+	a.size, ok[1] = integers(args[2])
+	a.stride, ok[2] = integers(args[3])
+	if ok != [3]bool{true, true, true} || len(a.size) != len(a.stride) {
+		return tensorValue{}, errArguments
+	}
+	if len(args) > meta {
+		a.conj, a.neg = bits(args[meta])
+	}
+	return tensorValue{array: a}, nil
+}
+
+// typedView is view with the dtype as seventh argument, over an untyped storage.
+func (r *resolver) typedView(args []pickle.Value) (tensorValue, error) {
+	if len(args) < 7 {
+		return tensorValue{}, errArguments
+	}
+	t, err := r.view(args, 7)
+	if err != nil {
+		return t, err
+	}
+	g, ok := asGlobal(args[6])
+	if !ok {
+		return t, errArguments
+	}
+	if t.array.dtype, ok = torchDType(g); !ok {
+		return t, fmt.Errorf("dtype %s.%s is not known", g.module, g.name)
+	}
+	return t, nil
+}
+
+// bits reads the conj and neg flags of a tensor's metadata.
+func bits(v pickle.Value) (conj, neg bool) {
+	list, _ := pairs(v)
+	for _, p := range list {
+		key, _ := text(p.key)
+		on, _ := p.value.(bool)
+		switch key {
+		case "conj":
+			conj = on
+		case "neg":
+			neg = on
+		}
+	}
+	return conj, neg
+}
+
+// storage interprets v as a storage: a persistent id, or a storage that was
+// pickled by itself as the bytes of a legacy file.
+func (r *resolver) storage(v pickle.Value) (*storage, error) {
+	switch v := v.(type) {
+	case *pickle.PersID:
+		ref, err := storageID(v.ID)
+		if err != nil {
+			return nil, err
+		}
+		// One key may be named with several dtypes (empty storages do).
+		id := ref.dtype.String() + "/" + ref.key
+		if ref.view != nil {
+			id += "/" + ref.view.key
+		}
+		if s, ok := r.storages[id]; ok {
+			return s, nil
+		}
+		s, err := r.resolve(ref)
+		if err != nil {
+			return nil, err
+		}
+		r.storages[id] = s
+		return s, nil
+	case *pickle.Object:
+		t, ok := r.unwrap(v, 0)
+		if ok && t.omit != "" {
+			return nil, errors.New(t.omit)
+		}
+		if ok && t.array != nil {
+			return t.array.storage, nil
+		}
+	}
+	return nil, errors.New("it has no storage that wfs knows")
+}
+
+// storageID reads ('storage', class, key, location, numel[, view]).
+// The fields are written by torch/serialization.py, persistent_id.
+func storageID(id pickle.Value) (storageRef, error) {
+	f, _ := items(id)
+	if len(f) < 5 {
+		return storageRef{}, errors.New("its persistent id names no storage")
+	}
+	kind, _ := text(f[0])
+	class, ok := asGlobal(f[1])
+	if kind != "storage" || !ok {
+		return storageRef{}, fmt.Errorf("persistent id of kind %q names no storage", kind)
+	}
+	var ref storageRef
+	if ref.dtype, ok = storageDType(class); !ok {
+		return ref, fmt.Errorf("storage class %s.%s is not known", class.module, class.name)
+	}
+	key, okKey := text(f[2])
+	if n, isInt := integer(f[2]); isInt {
+		key, okKey = fmt.Sprint(n), true
+	}
+	count, okCount := integer(f[4])
+	if !okKey || !okCount || count < 0 {
+		return ref, errors.New("its storage has no key or no size")
+	}
+	ref.key, ref.count = key, count
+	if len(f) > 5 {
+		if v, isTuple := items(f[5]); isTuple && len(v) == 3 {
+			view := &storageView{}
+			var ok [3]bool
+			view.key, ok[0] = text(v[0])
+			view.offset, ok[1] = integer(v[1])
+			view.count, ok[2] = integer(v[2])
+			if ok != [3]bool{true, true, true} || view.offset < 0 || view.count < 0 {
+				return ref, errors.New("its storage is a view with wrong fields")
+			}
+			ref.view = view
+		}
+	}
+	return ref, nil
+}

@@ -1,0 +1,141 @@
+package torch
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"wfs/formats/checkpoint"
+	"wfs/formats/pickle"
+)
+
+// stateDictNames are the names that training code saves a model's state dict
+// under, beside its optimizer and its epoch.
+var stateDictNames = []string{
+	"state_dict", "model_state_dict", "model", "module", "net", "network", "model_state",
+	"model_dict", "weights", "params", "params_ema", "net_state_dict", "encoder_state_dict",
+}
+
+// chooseRoot finds the state dict inside a nested checkpoint for the view: the one
+// entry with a name of stateDictNames, or the one entry that holds tensors at all.
+// "" means that the whole file is the state dict, or that there is no one choice.
+func (c *collector) chooseRoot(v pickle.Value) string {
+	root := ""
+	for range 3 { // {"checkpoint": {"model": {"state_dict": …}}}
+		name, next, ok := c.candidate(v)
+		if !ok {
+			break
+		}
+		root, v = join(root, name), next
+	}
+	return root
+}
+
+func (c *collector) candidate(v pickle.Value) (string, pickle.Value, bool) {
+	if _, isModule := asModule(v); isModule {
+		return "", nil, false
+	}
+	list, ok := pairs(v)
+	if !ok {
+		return "", nil, false
+	}
+	var named, any []pair
+	direct := false
+	for _, p := range list {
+		if _, isTensor := c.tensor(p.value); isTensor {
+			direct = true
+			continue
+		}
+		if !c.holdsTensor(p.value, 0) {
+			continue
+		}
+		any = append(any, p)
+		if slices.Contains(stateDictNames, keyText(p.key)) {
+			named = append(named, p)
+		}
+	}
+	pick := named
+	if len(pick) == 0 && !direct {
+		pick = any
+	}
+	if len(pick) != 1 || len(named) == 0 && len(list) == 1 && !stringKeys(pick[0].value) {
+		return "", nil, false
+	}
+	return keyText(pick[0].key), pick[0].value, true
+}
+
+// stringKeys says whether v is a dict with names, as a state dict is.
+func stringKeys(v pickle.Value) bool {
+	if _, ok := asModule(v); ok {
+		return true
+	}
+	list, ok := pairs(v)
+	if !ok || len(list) == 0 {
+		return false
+	}
+	_, ok = text(list[0].key)
+	return ok
+}
+
+// holdsTensor looks for any tensor below v, not far: a state dict begins with one.
+func (c *collector) holdsTensor(v pickle.Value, depth int) bool {
+	if _, ok := c.tensor(v); ok {
+		return true
+	}
+	if depth > 8 || !container(v) {
+		return false
+	}
+	if m, ok := asModule(v); ok {
+		for _, list := range [][]pair{m.parameters, m.buffers, m.modules} {
+			if c.anyTensor(list, depth) {
+				return true
+			}
+		}
+		return false
+	}
+	if list, ok := items(v); ok {
+		for i, item := range list {
+			if i < 64 && c.holdsTensor(item, depth+1) {
+				return true
+			}
+		}
+	}
+	if list, ok := pairs(v); ok && c.anyTensor(list, depth) {
+		return true
+	}
+	if obj, ok := v.(*pickle.Object); ok {
+		return c.anyTensor(attributes(obj.State), depth)
+	}
+	return false
+}
+
+func (c *collector) anyTensor(list []pair, depth int) bool {
+	for i, p := range list {
+		if i < 64 && c.holdsTensor(p.value, depth+1) {
+			return true
+		}
+	}
+	return false
+}
+
+// noteRoot tells the user which part of the file the view shows.
+func noteRoot(out *checkpoint.Checkpoint) {
+	if out.Root != "" {
+		out.Notes = append(out.Notes, fmt.Sprintf("the view takes the state dict at %s (--root . takes everything)", out.Root))
+		return
+	}
+	tops := map[string]bool{}
+	for _, t := range out.Tensors {
+		if top, _, nested := strings.Cut(t.Key, "."); nested && slices.Contains(stateDictNames, top) {
+			tops[top] = true
+		}
+	}
+	if len(tops) > 1 {
+		names := make([]string, 0, len(tops))
+		for name := range tops {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		out.Notes = append(out.Notes, "the view takes everything: choose one of "+strings.Join(names, ", ")+" by --root")
+	}
+}

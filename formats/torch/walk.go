@@ -1,0 +1,137 @@
+package torch
+
+import (
+	"fmt"
+
+	"wfs/formats/checkpoint"
+	"wfs/formats/pickle"
+)
+
+// maxDepth bounds how deep a checkpoint's containers are followed.
+const maxDepth = 100
+
+// collector walks a pickled value and lists the tensors in it by their path.
+type collector struct {
+	*resolver
+	out     *checkpoint.Checkpoint
+	keys    map[string]bool
+	first   map[string]*checkpoint.Tensor // by identity, for ties
+	walking map[any]bool                  // containers on the way down: cuts cycles
+	hidden  string                        // why tensors are left out of the view, for what is walked now
+	visits  int
+}
+
+// maxVisits bounds a walk through containers that contain one another many times.
+const maxVisits = 20_000_000
+
+func newCollector(r *resolver, out *checkpoint.Checkpoint) *collector {
+	return &collector{
+		resolver: r, out: out, keys: map[string]bool{},
+		first: map[string]*checkpoint.Tensor{}, walking: map[any]bool{},
+	}
+}
+
+// walk adds every tensor below v under path.
+func (c *collector) walk(path string, v pickle.Value, depth int) {
+	if c.visits++; depth > maxDepth || c.visits > maxVisits {
+		c.omit(path, "containers are nested too deep")
+		return
+	}
+	if t, ok := c.tensor(v); ok {
+		if path == "" {
+			path = "tensor"
+		}
+		c.add(path, t)
+		return
+	}
+	if !container(v) || c.walking[v] {
+		return
+	}
+	c.walking[v] = true
+	defer delete(c.walking, v)
+	if m, ok := asModule(v); ok {
+		c.module(path, m, depth)
+		return
+	}
+	if list, ok := items(v); ok {
+		for i, item := range list {
+			c.walk(join(path, fmt.Sprint(i)), item, depth+1)
+		}
+	}
+	if list, ok := pairs(v); ok {
+		for _, p := range list {
+			c.walk(join(path, keyText(p.key)), p.value, depth+1)
+		}
+	}
+	// The attributes of an object whose class nobody needs to know: TorchScript's
+	// modules, an EMA wrapper around a model, a Namespace.
+	if obj, ok := v.(*pickle.Object); ok {
+		for _, p := range attributes(obj.State) {
+			if name := keyText(p.key); name != "_metadata" {
+				c.walk(join(path, name), p.value, depth+1)
+			}
+		}
+		if obj.State == nil {
+			if args, ok := items(obj.Args); ok && !isOrderedDict(obj) {
+				for i, arg := range args {
+					c.walk(join(path, fmt.Sprint(i)), arg, depth+1)
+				}
+			}
+		}
+	}
+}
+
+// add lists a tensor, or its parts, or why there is none.
+func (c *collector) add(key string, t tensorValue) {
+	if t.omit != "" {
+		c.omit(key, t.omit)
+		return
+	}
+	for _, p := range t.parts {
+		c.add(join(key, p.name), p.tensorValue)
+	}
+	if t.array == nil {
+		return
+	}
+	shape, err := t.array.shape()
+	if err != nil {
+		c.omit(key, err.Error())
+		return
+	}
+	if len(t.array.size) != len(t.array.stride) {
+		c.omit(key, "shape and strides have different lengths")
+		return
+	}
+	id := t.array.identity()
+	tensor := &checkpoint.Tensor{Key: c.unique(key), DType: t.array.dtype, Shape: shape, Hidden: c.hidden, Tied: c.first[id]}
+	if tensor.Tied != nil {
+		tensor.Data = tensor.Tied.Data
+	} else if tensor.Data, err = t.array.data(); err != nil {
+		c.omit(key, err.Error())
+		return
+	} else {
+		c.first[id] = tensor
+	}
+	c.out.Tensors = append(c.out.Tensors, tensor)
+}
+
+func (c *collector) omit(key, reason string) {
+	c.out.Omitted = append(c.out.Omitted, checkpoint.Omitted{Key: key, Reason: reason})
+}
+
+// unique keeps two paths apart that flatten to one key ({"a": {"b": …}, "a.b": …}).
+func (c *collector) unique(key string) string {
+	name := key
+	for n := 2; c.keys[name]; n++ {
+		name = fmt.Sprintf("%s#%d", key, n)
+	}
+	c.keys[name] = true
+	return name
+}
+
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}

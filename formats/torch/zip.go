@@ -1,0 +1,133 @@
+package torch
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"wfs/formats/checkpoint"
+	"wfs/formats/segment"
+	"wfs/formats/zip"
+)
+
+// archive is a torch zip file: records below one top directory, which the
+// writer named after the file (caffe2/serialize/inline_container.cc).
+type archive struct {
+	*zip.Archive
+	prefix string         // "model/", "" where the records have no directory
+	byName map[string]int // lower-cased name below the prefix → record, or twice
+	big    bool           // storages are big endian
+}
+
+// twice marks a name that occurs more than once, but for case.
+const twice = -1
+
+// openArchive finds the pickle of a torch zip file by the name data.pkl, as torch
+// does: without regard to case.
+func openArchive(z *zip.Archive) (*archive, error) {
+	a := &archive{Archive: z, byName: make(map[string]int, len(z.Records))}
+	found := -1
+	for i := range z.Records {
+		name := strings.ToLower(z.Records[i].Name)
+		if name != "data.pkl" && !(strings.HasSuffix(name, "/data.pkl") && strings.Count(name, "/") == 1) {
+			continue
+		}
+		if found >= 0 {
+			return nil, fmt.Errorf("it holds %q and %q: readers disagree on which one counts", z.Records[found].Name, z.Records[i].Name)
+		}
+		found = i
+	}
+	if found < 0 {
+		return nil, errNoPickle
+	}
+	pickle := z.Records[found].Name
+	a.prefix = pickle[:len(pickle)-len("data.pkl")]
+	for i := range z.Records {
+		name, ok := strings.CutPrefix(z.Records[i].Name, a.prefix)
+		if !ok {
+			continue
+		}
+		name = strings.ToLower(name)
+		if _, dup := a.byName[name]; dup {
+			i = twice
+		}
+		a.byName[name] = i
+	}
+	if order, err := a.text("byteorder"); err != nil {
+		return nil, err
+	} else if order == "big" {
+		a.big = true
+	} else if order != "" && order != "little" {
+		return nil, fmt.Errorf("record byteorder says %q", order)
+	}
+	return a, nil
+}
+
+// record opens a record by its name below the prefix; nil where there is none.
+// A name that occurs twice is refused, because torch takes the last one and
+// others the first.
+func (a *archive) record(name string) (segment.Data, error) {
+	name = strings.ToLower(name)
+	i, ok := a.byName[name]
+	if !ok {
+		return nil, nil
+	}
+	if i == twice {
+		return nil, fmt.Errorf("record %s%s occurs twice: readers disagree on which one counts", a.prefix, name)
+	}
+	return a.Data(&a.Records[i])
+}
+
+// text reads a short record, "" where there is none.
+func (a *archive) text(name string) (string, error) {
+	d, err := a.record(name)
+	if d == nil || err != nil {
+		return "", err
+	}
+	b := make([]byte, min(d.Size(), 64))
+	if _, err := d.ReadAt(b, 0); err != nil && err != io.EOF {
+		return "", err
+	}
+	return strings.TrimSpace(string(b)), nil
+}
+
+// storageReader resolves the persistent ids of a pickle whose storages lie in
+// the directory dir of the archive: data.pkl in data/, constants.pkl in
+// constants/ (torch/csrc/jit/serialization/unpickler).
+func (a *archive) storageReader(dir string) func(ref storageRef) (*storage, error) {
+	return func(ref storageRef) (*storage, error) {
+		size, err := checkpoint.ByteSize(ref.dtype, []int64{ref.count})
+		if err != nil {
+			return nil, fmt.Errorf("storage %s: %w", ref.key, err)
+		}
+		s := &storage{dtype: ref.dtype, id: dir + "/" + ref.key, data: segment.Literal(nil)}
+		if size == 0 {
+			return s, nil
+		}
+		d, err := a.record(dir + "/" + ref.key)
+		if err != nil {
+			return nil, err
+		}
+		if d == nil {
+			return nil, fmt.Errorf("record %s%s/%s is missing", a.prefix, dir, ref.key)
+		}
+		// torch's mmap reader takes the claimed size and reads on into the next
+		// record; here the record is the bound.
+		if d.Size() < size {
+			return nil, fmt.Errorf("record %s%s/%s has %d bytes, its storage claims %d", a.prefix, dir, ref.key, d.Size(), size)
+		}
+		s.data = d
+		if a.big {
+			s.swap = swapWidth(ref)
+		}
+		return s, nil
+	}
+}
+
+// swapWidth is the bytes that torch reverses in a storage of the other byte order.
+func swapWidth(ref storageRef) int64 {
+	if w := component(ref.dtype); w > 1 {
+		return w
+	}
+	return 0
+}
