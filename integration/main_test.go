@@ -1,0 +1,59 @@
+// Package integration drives the built binary and the programs that people read
+// weights with (torch, safetensors, transformers, numpy, …) in processes of their
+// own. `make test` installs what it needs.
+package integration
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// binary is the wfs that TestMain built; root is the top of the repository.
+var binary, root string
+
+func TestMain(m *testing.M) {
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "integration:", err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (int, error) {
+	var err error
+	if root, err = filepath.Abs(".."); err != nil {
+		return 0, err
+	}
+	if _, err := os.Stat(interpreter("torch")); err != nil {
+		return 0, fmt.Errorf("%w: run `make test`, or `make system .venv/torch .venv/keras` first", err)
+	}
+	if _, err := exec.LookPath("fusermount3"); err != nil {
+		return 0, fmt.Errorf("%w: run `make system` first", err)
+	}
+	dir, err := os.MkdirTemp("", "wfs-integration-")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir)
+	// Another user runs the binary too.
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return 0, err
+	}
+	binary = filepath.Join(dir, "wfs")
+	build := exec.Command("go", "build", "-o", binary, "./cmd/wfs")
+	build.Dir = root
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return 0, fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return m.Run(), nil
+}
+
+// interpreter is the Python of an environment that the Makefile made.
+func interpreter(env string) string {
+	return filepath.Join(root, ".venv", env, "bin", "python")
+}
