@@ -1,0 +1,134 @@
+package integration
+
+import (
+	"bytes"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// model is a model directory that a script of py/ wrote. Views names its weights in
+// the mount: of a directory that transformers loads, Expect; else each with the file
+// that it stands for.
+type model struct {
+	Name   string            `json:"name"`
+	Source string            `json:"source"`
+	Mount  string            `json:"mount"`
+	Auto   string            `json:"auto"`
+	Logits string            `json:"logits"`
+	Expect []string          `json:"expect"`
+	Views  map[string]string `json:"views"`
+}
+
+// TestTransformers loads model directories through cold mounts with from_pretrained
+// and compares what they compute with the models that they were saved from.
+func TestTransformers(t *testing.T) {
+	var models []model
+	python(t, "torch", "write_models.py", nil, &models, t.TempDir())
+	for i := range models {
+		models[i].Mount = mount(t, models[i].Source)
+	}
+	var problems map[string]string
+	python(t, "torch", "verify_models.py", models, &problems)
+	for _, m := range models {
+		t.Run(m.Name, func(t *testing.T) {
+			if problem, checked := problems[m.Name]; problem != "" || !checked {
+				t.Errorf("checked %v: %s", checked, problem)
+			}
+			if m.Expect != nil {
+				checkViews(t, m.Mount, m.Expect)
+			}
+			checkPassedThrough(t, m.Source, m.Mount)
+		})
+	}
+}
+
+// TestLayouts mounts directories whose weights lie in subdirectories.
+func TestLayouts(t *testing.T) {
+	var models []model
+	python(t, "torch", "write_layouts.py", nil, &models, t.TempDir())
+	for i := range models {
+		models[i].Mount = mount(t, models[i].Source)
+	}
+	var problems map[string][]string
+	python(t, "torch", "verify_layouts.py", models, &problems)
+	for _, m := range models {
+		t.Run(m.Name, func(t *testing.T) {
+			found, checked := problems[m.Name]
+			if len(found) > 0 || !checked {
+				t.Errorf("checked %v: %s", checked, strings.Join(found, "\n"))
+			}
+			var views []string
+			for view := range m.Views {
+				views = append(views, view)
+			}
+			checkViews(t, m.Mount, views)
+			checkPassedThrough(t, m.Source, m.Mount)
+		})
+	}
+}
+
+// checkViews checks that the weights in the mount are exactly these: clients glob,
+// and break on a second form.
+func checkViews(t *testing.T, mount string, want []string) {
+	t.Helper()
+	var got []string
+	for name := range files(t, mount) {
+		if strings.Contains(name, ".safetensors") || strings.HasSuffix(name, ".bin") && !strings.HasPrefix(name, "raw/") {
+			got = append(got, name)
+		}
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("weights in the mount:\n%q, want\n%q", got, want)
+	}
+}
+
+// checkPassedThrough compares everything in the source that is not weights.
+func checkPassedThrough(t *testing.T, source, mount string) {
+	t.Helper()
+	compared := 0
+	for name := range files(t, source) {
+		if strings.HasSuffix(name, ".bin") || strings.HasSuffix(name, ".bin.index.json") {
+			continue
+		}
+		want, err := os.ReadFile(filepath.Join(source, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(filepath.Join(mount, name))
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s is not passed through as it is: %v", name, err)
+		}
+		compared++
+	}
+	if compared == 0 {
+		t.Error("nothing was compared")
+	}
+}
+
+// files is the regular files below a directory and their sizes.
+func files(t testing.TB, dir string) map[string]int64 {
+	t.Helper()
+	found := map[string]int64{}
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(dir, path)
+		found[name] = info.Size()
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}

@@ -1,0 +1,145 @@
+"""Compares mounts with what torch loads from their sources.
+
+stdin: [{"name", "source", "root", "mount", "layout"?}]; stdout: {name: [what differs]}.
+"""
+
+import hashlib
+import json
+import os
+import re
+import sys
+
+import numpy
+import safetensors
+import safetensors.torch
+import torch
+
+import bits
+
+
+def flatten(value, path=()):
+    """Every tensor in a loaded file by its path, list positions as numbers."""
+    if isinstance(value, torch.Tensor):
+        yield ".".join(path) or "tensor", value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from flatten(item, (*path, str(key)))
+    elif isinstance(value, (list, tuple)):
+        for position, item in enumerate(value):
+            yield from flatten(item, (*path, str(position)))
+
+
+def verify(case):
+    loaded = torch.load(case["source"], weights_only=False)
+    tensors = dict(flatten(loaded))
+    root = case["root"] and case["root"] + "."
+    in_view = {key.removeprefix(root): tensor for key, tensor in tensors.items()
+               if key.startswith(root) and tensor.dtype in bits.SAFETENSORS}
+    yield from verify_view(case["mount"], in_view)
+    yield from verify_files(case["mount"], tensors)
+    yield from verify_tied(case["mount"], tensors)
+
+
+def verify_view(mount, tensors):
+    path = f"{mount}/model.safetensors"
+    loaded = safetensors.torch.load_file(path)
+    if loaded.keys() != tensors.keys():
+        yield f"view: keys {sorted(loaded.keys() ^ tensors.keys())} are on one side only"
+    for key in loaded.keys() & tensors.keys():
+        got, want = loaded[key], tensors[key]
+        if (got.dtype, got.shape) != (want.dtype, want.shape):
+            yield f"view: {key!r} is {got.dtype} {list(got.shape)}, want {want.dtype} {list(want.shape)}"
+        elif bits.tensor_bytes(got) != bits.tensor_bytes(want):
+            yield f"view: {key!r} has other bytes"
+    with open(path, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+    if (8 + length) % 4096:
+        yield f"view: data begins at {8 + length}, not on a page"
+    if header.get("__metadata__", {}).get("format") != "pt":
+        yield f"view: __metadata__ is {header.get('__metadata__')}"
+    with safetensors.safe_open(path, "pt") as view:
+        if set(view.keys()) != tensors.keys():
+            yield "view: safe_open lists other keys"
+
+
+def verify_files(mount, tensors):
+    index = {entry["key"]: entry for entry in json.load(open(f"{mount}/meta/index.json"))["tensors"]}
+    if index.keys() != tensors.keys():
+        yield f"index.json: keys {sorted(index.keys() ^ tensors.keys())} are on one side only"
+    for directory, suffix, expected in (
+            ("tensors", ".npy", index), ("raw", ".bin", index),
+            ("f32", ".npy", [key for key in index if key in tensors and tensors[key].dtype in bits.NAMELESS])):
+        names = {index[key]["file"] + suffix for key in expected}
+        listed = set(os.listdir(f"{mount}/{directory}")) if os.path.isdir(f"{mount}/{directory}") else set()
+        if names != listed:
+            yield f"{directory}/: {sorted(names ^ listed)} are on one side only"
+    for key in index.keys() & tensors.keys():
+        name, tensor = index[key]["file"], tensors[key]
+        if re.fullmatch(r"[\w.-]{1,190}", key) and key not in (".", "..") and name != key:
+            yield f"index.json: the file of {key!r} is {name!r}"
+        yield from verify_tensor(mount, key, name, tensor)
+
+
+def verify_tensor(mount, key, name, tensor):
+    want = bits.tensor_bytes(tensor)
+    with open(f"{mount}/raw/{name}.bin", "rb") as file:
+        if hashlib.file_digest(file, "sha256").digest() != hashlib.sha256(want).digest():
+            yield f"raw: {key!r} has other bytes"
+    path = f"{mount}/tensors/{name}.npy"
+    array = numpy.load(path, mmap_mode="r")
+    if array.tobytes() != want:
+        yield f"npy: {key!r} has other bytes"
+    if not array.flags.c_contiguous:
+        yield f"npy: {key!r} is not in C order"
+    if tensor.dtype not in bits.NAMELESS:
+        like = tensor.detach().resolve_conj().resolve_neg().numpy()
+        if (array.dtype, array.shape) != (like.dtype, like.shape):
+            yield f"npy: {key!r} is {array.dtype} {array.shape}, want {like.dtype} {like.shape}"
+        return
+    if array.dtype.kind != "V" or array.shape != tuple(tensor.shape):
+        yield f"npy: {key!r} is {array.dtype} {array.shape}, want void {tuple(tensor.shape)}"
+    got, want = numpy.load(f"{mount}/f32/{name}.npy", mmap_mode="r"), bits.float32(tensor)
+    if got.dtype != numpy.float32 or got.shape != want.shape:
+        yield f"f32: {key!r} is {got.dtype} {got.shape}, want {want.shape}"
+    elif tensor.dtype == torch.bfloat16 and got.tobytes() != want.tobytes():
+        yield f"f32: {key!r} has other bits"
+    elif not numpy.array_equal(numpy.signbit(got) & (got == got), numpy.signbit(want) & (want == want)) \
+            or not numpy.array_equal(got, want, equal_nan=True):
+        yield f"f32: {key!r} has other values"
+
+
+def verify_tied(mount, tensors):
+    """tree/ holds the inodes of tensors/, and tied tensors are one inode."""
+    index = {entry["key"]: entry["file"] for entry in json.load(open(f"{mount}/meta/index.json"))["tensors"]}
+    flat = {key: os.stat(f"{mount}/tensors/{name}.npy") for key, name in index.items()}
+    leaves = [os.stat(os.path.join(top, name)) for top, _, names in os.walk(f"{mount}/tree") for name in names]
+    if sorted(s.st_ino for s in leaves) != sorted(s.st_ino for s in flat.values()):
+        yield "tree/: other inodes than tensors/"
+    storages = {}
+    for key, tensor in tensors.items():
+        if tensor.numel():
+            where = tensor.untyped_storage().data_ptr(), tensor.storage_offset(), tensor.dtype
+            where += tensor.shape, tensor.stride(), tensor.is_conj(), tensor.is_neg()
+            storages.setdefault(where, []).append(key)
+    for keys in storages.values():
+        stats = [flat[key] for key in keys if key in flat]
+        if len({s.st_ino for s in stats}) != 1:
+            yield f"tied: {keys} have inodes {[s.st_ino for s in stats]}"
+        if len(keys) > 1 and min(s.st_nlink for s in stats) < len(keys):
+            yield f"tied: {keys} have link counts {[s.st_nlink for s in stats]}"
+    if len({s.st_ino for s in flat.values()}) != len(storages) + sum(not t.numel() for t in tensors.values()):
+        yield "tied: tensors that are not tied share an inode"
+
+
+def main():
+    problems = {}
+    for case in json.load(sys.stdin):
+        try:
+            problems[case["name"]] = list(verify(case))
+        except Exception as error:
+            problems[case["name"]] = [f"{type(error).__name__}: {error}"]
+    json.dump(problems, sys.stdout)
+
+
+main()

@@ -1,0 +1,41 @@
+package integration
+
+import (
+	"testing"
+)
+
+// checkpoint is a file that a script of py/ wrote. Root is the prefix that the view
+// takes away, Mount is where the test mounted it.
+type checkpoint struct {
+	Name   string `json:"name"`
+	Source string `json:"source"`
+	Root   string `json:"root"`
+	Mount  string `json:"mount"`
+}
+
+// TestTorch compares, for every row of the torch formats, the whole mount with what
+// torch itself loads: the view, tensors/, raw/, f32/, tree/ and the index.
+func TestTorch(t *testing.T) {
+	testCheckpoints(t, "write_torch.py")
+}
+
+func testCheckpoints(t *testing.T, writer string, flags ...string) {
+	var cases []checkpoint
+	python(t, "torch", writer, nil, &cases, t.TempDir())
+	for i := range cases {
+		cases[i].Mount = mount(t, cases[i].Source, flags...)
+	}
+	var problems map[string][]string
+	python(t, "torch", "verify_torch.py", cases, &problems)
+	for _, c := range cases {
+		t.Run(c.Name, func(t *testing.T) {
+			found, checked := problems[c.Name]
+			if !checked {
+				t.Fatal("not checked")
+			}
+			for _, problem := range found {
+				t.Error(problem)
+			}
+		})
+	}
+}
