@@ -8,6 +8,7 @@ import json
 import os
 import re
 import sys
+import urllib.parse
 
 import numpy
 import safetensors
@@ -30,18 +31,32 @@ def flatten(value, path=()):
 
 
 def verify(case):
-    loaded = torch.load(case["source"], weights_only=False)
+    verbatim = case["source"].endswith(".safetensors")
+    if verbatim:
+        loaded = safetensors.torch.load_file(case["source"])
+    else:
+        loaded = torch.load(case["source"], weights_only=False)
     tensors = dict(flatten(loaded))
     root = case["root"] and case["root"] + "."
     in_view = {key.removeprefix(root): tensor for key, tensor in tensors.items()
-               if key.startswith(root) and tensor.dtype in bits.SAFETENSORS}
-    yield from verify_view(case["mount"], in_view)
+               if key.startswith(root) and tensor.dtype in bits.SAFETENSORS and nameable(key)}
+    yield from verify_view(f"{case['mount']}/model.safetensors", in_view)
+    if verbatim:
+        with open(case["source"], "rb") as source, open(f"{case['mount']}/model.safetensors", "rb") as view:
+            if source.read() != view.read():
+                yield "view: is not the source byte for byte"
+    else:
+        yield from verify_header(f"{case['mount']}/model.safetensors")
     yield from verify_files(case["mount"], tensors)
     yield from verify_tied(case["mount"], tensors)
 
 
-def verify_view(mount, tensors):
-    path = f"{mount}/model.safetensors"
+def nameable(key):
+    """Whether a safetensors header can hold the key: it is UTF-8, and one name is taken."""
+    return key != "__metadata__" and not re.search(r"[\ud800-\udfff]", key)
+
+
+def verify_view(path, tensors):
     loaded = safetensors.torch.load_file(path)
     if loaded.keys() != tensors.keys():
         yield f"view: keys {sorted(loaded.keys() ^ tensors.keys())} are on one side only"
@@ -51,6 +66,12 @@ def verify_view(mount, tensors):
             yield f"view: {key!r} is {got.dtype} {list(got.shape)}, want {want.dtype} {list(want.shape)}"
         elif bits.tensor_bytes(got) != bits.tensor_bytes(want):
             yield f"view: {key!r} has other bytes"
+    with safetensors.safe_open(path, "pt") as view:
+        if set(view.keys()) != tensors.keys():
+            yield "view: safe_open lists other keys"
+
+
+def verify_header(path):
     with open(path, "rb") as file:
         length = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(length))
@@ -58,27 +79,45 @@ def verify_view(mount, tensors):
         yield f"view: data begins at {8 + length}, not on a page"
     if header.get("__metadata__", {}).get("format") != "pt":
         yield f"view: __metadata__ is {header.get('__metadata__')}"
-    with safetensors.safe_open(path, "pt") as view:
-        if set(view.keys()) != tensors.keys():
-            yield "view: safe_open lists other keys"
 
 
 def verify_files(mount, tensors):
-    index = {entry["key"]: entry for entry in json.load(open(f"{mount}/meta/index.json"))["tensors"]}
+    index = names(mount)
     if index.keys() != tensors.keys():
         yield f"index.json: keys {sorted(index.keys() ^ tensors.keys())} are on one side only"
     for directory, suffix, expected in (
             ("tensors", ".npy", index), ("raw", ".bin", index),
             ("f32", ".npy", [key for key in index if key in tensors and tensors[key].dtype in bits.NAMELESS])):
-        names = {index[key]["file"] + suffix for key in expected}
+        wanted = {index[key] + suffix for key in expected}
         listed = set(os.listdir(f"{mount}/{directory}")) if os.path.isdir(f"{mount}/{directory}") else set()
-        if names != listed:
-            yield f"{directory}/: {sorted(names ^ listed)} are on one side only"
+        if wanted != listed:
+            yield f"{directory}/: {sorted(wanted ^ listed)} are on one side only"
     for key in index.keys() & tensors.keys():
-        name, tensor = index[key]["file"], tensors[key]
-        if re.fullmatch(r"[\w.-]{1,190}", key) and key not in (".", "..") and name != key:
-            yield f"index.json: the file of {key!r} is {name!r}"
-        yield from verify_tensor(mount, key, name, tensor)
+        yield from verify_name(key, index[key])
+        yield from verify_tensor(mount, key, index[key], tensors[key])
+
+
+def names(mount):
+    """The file name of every key, from meta/index.json."""
+    with open(f"{mount}/meta/index.json") as file:
+        entries = json.load(file)["tensors"]
+    return {bytes.fromhex(e["key_hex"]).decode("utf-8", "surrogatepass") if "key_hex" in e else e["key"]: e["name"]
+            for e in entries}
+
+
+def verify_name(key, name):
+    """A name is the key, percent-coded where it must be; a long one is cut and ends in a hash."""
+    raw = key.encode("utf-8", "surrogatepass")
+    cut, mark, digest = name.rpartition("%~")
+    if len(name.encode()) > 200 or re.search(r"[\x00-\x1f\x7f-\x9f/]", name) or name in ("", ".", ".."):
+        yield f"name: {key!r} is {name!r}"
+    elif mark:
+        if digest != hashlib.sha256(raw).hexdigest()[:16] or not raw.startswith(urllib.parse.unquote_to_bytes(cut)):
+            yield f"name: {key!r} is cut to {name!r}"
+    elif name != "%" and urllib.parse.unquote_to_bytes(name) != raw or name == "%" and key:
+        yield f"name: {key!r} is {name!r}"
+    if re.fullmatch(r"[\w.: @+-]{1,60}", key) and key not in (".", "..") and name != key:
+        yield f"name: {key!r} needs no coding, but is {name!r}"
 
 
 def verify_tensor(mount, key, name, tensor):
@@ -111,8 +150,7 @@ def verify_tensor(mount, key, name, tensor):
 
 def verify_tied(mount, tensors):
     """tree/ holds the inodes of tensors/, and tied tensors are one inode."""
-    index = {entry["key"]: entry["file"] for entry in json.load(open(f"{mount}/meta/index.json"))["tensors"]}
-    flat = {key: os.stat(f"{mount}/tensors/{name}.npy") for key, name in index.items()}
+    flat = {key: os.stat(f"{mount}/tensors/{name}.npy") for key, name in names(mount).items()}
     leaves = [os.stat(os.path.join(top, name)) for top, _, names in os.walk(f"{mount}/tree") for name in names]
     if sorted(s.st_ino for s in leaves) != sorted(s.st_ino for s in flat.values()):
         yield "tree/: other inodes than tensors/"

@@ -26,7 +26,7 @@ func testCheckpoints(t *testing.T, writer string, flags ...string) {
 		cases[i].Mount = mount(t, cases[i].Source, flags...)
 	}
 	var problems map[string][]string
-	python(t, "torch", "verify_torch.py", cases, &problems)
+	python(t, "torch", "verify_checkpoint.py", cases, &problems)
 	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) {
 			found, checked := problems[c.Name]
@@ -38,4 +38,15 @@ func testCheckpoints(t *testing.T, writer string, flags ...string) {
 			}
 		})
 	}
+}
+
+// TestNames does the same with keys that make bad file names.
+func TestNames(t *testing.T) {
+	testCheckpoints(t, "write_names.py")
+}
+
+// TestSafetensors does the same with .safetensors files: their views are the
+// sources, byte for byte.
+func TestSafetensors(t *testing.T) {
+	testCheckpoints(t, "write_safetensors.py")
 }
