@@ -4,6 +4,9 @@
 package view
 
 import (
+	"slices"
+	"sort"
+	"strings"
 	"time"
 
 	"wfs/formats/segment"
@@ -16,8 +19,10 @@ type Tree struct {
 	Root *Dir
 	// Nodes[ino-1] is the node with that inode number.
 	Nodes []Node
-	// Bytes is the size of all files that count for du, for statfs.
+	// Bytes is the size of the files that count for du, for statfs.
 	Bytes int64
+	// Notes are remarks for the terminal: what is hidden, what was renamed.
+	Notes []string
 }
 
 // Node is a directory or a file.
@@ -26,7 +31,7 @@ type Node struct {
 	File *File
 }
 
-// Dir is a directory. Its entries are sorted by name within Dirs and within Files.
+// Dir is a directory. Its entries are sorted by name within Dirs and by stem within Files.
 type Dir struct {
 	Ino     uint64
 	Parent  *Dir // nil for the root
@@ -53,24 +58,75 @@ type FileEntry struct {
 // File is a file, and one inode however many names it has.
 type File struct {
 	Ino   uint64
-	Size  int64
 	Links uint32
 	// Counted says that du counts the bytes: exactly one form of the weights does.
 	Counted bool
 	// Source is the file that the bytes come from: its mtime is shown and it is
 	// verified after each read.
 	Source *source.Source
-	// Verbatim says that the bytes are those of Source, from first to last.
-	Verbatim bool
-
-	content content
+	content
 }
 
-// content makes the bytes of a file when it is opened, so that a tree of 200 000
-// tensors holds no headers.
+// content makes the size and the bytes of a file when they are asked for, so that
+// a tree of 200 000 tensors holds no headers.
 type content interface {
-	data() (segment.Data, error)
+	// Size is the exact number of bytes.
+	Size() int64
+	// Open makes the bytes readable.
+	Open() (segment.Data, error)
 }
 
-// Open makes the file's bytes readable.
-func (f *File) Open() (segment.Data, error) { return f.content.data() }
+// Verbatim is the source whose bytes f has from first to last, nil for others.
+func (f *File) Verbatim() *source.Source {
+	if _, ok := f.content.(verbatim); ok {
+		return f.Source
+	}
+	return nil
+}
+
+// Attributes are the name and value of extended attributes, nil for a file that
+// is no tensor.
+func (f *File) Attributes() map[string]string {
+	if t, ok := f.content.(interface{ attributes() map[string]string }); ok {
+		return t.attributes()
+	}
+	return nil
+}
+
+// Lookup finds an entry by its name.
+func (d *Dir) Lookup(name string) (Node, bool) {
+	if i, ok := slices.BinarySearchFunc(d.Dirs, name, func(e DirEntry, n string) int {
+		return strings.Compare(e.Name, n)
+	}); ok {
+		return Node{Dir: d.Dirs[i].Dir}, true
+	}
+	stem, ok := strings.CutSuffix(name, d.Suffix)
+	if !ok {
+		return Node{}, false
+	}
+	i, ok := slices.BinarySearchFunc(d.Files, stem, func(e FileEntry, n string) int {
+		return strings.Compare(e.Stem, n)
+	})
+	if !ok {
+		return Node{}, false
+	}
+	return Node{File: d.Files[i].File}, true
+}
+
+// Len is the number of entries.
+func (d *Dir) Len() int { return len(d.Dirs) + len(d.Files) }
+
+// Entry is the i-th entry: the directories, then the files.
+func (d *Dir) Entry(i int) (name string, n Node) {
+	if i < len(d.Dirs) {
+		return d.Dirs[i].Name, Node{Dir: d.Dirs[i].Dir}
+	}
+	f := d.Files[i-len(d.Dirs)]
+	return f.Stem + d.Suffix, Node{File: f.File}
+}
+
+// sort orders the entries for Lookup.
+func (d *Dir) sort() {
+	sort.Slice(d.Dirs, func(i, j int) bool { return d.Dirs[i].Name < d.Dirs[j].Name })
+	sort.Slice(d.Files, func(i, j int) bool { return d.Files[i].Stem < d.Files[j].Stem })
+}

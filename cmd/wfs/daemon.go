@@ -1,0 +1,130 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// daemonMark tells the copy of wfs that it is the daemon. The pipe on descriptor 3
+// carries its one message to the command that the user typed.
+const (
+	daemonMark = "WFS_DAEMON"
+	readyPipe  = 3
+)
+
+// startTimeout is how long the command waits for its daemon: a header of 100 000
+// tensors on a slow disk takes seconds.
+const startTimeout = 5 * time.Minute
+
+// started is what a daemon says when it is ready, or why it is not.
+type started struct {
+	Error string   `json:"error,omitempty"`
+	Usage bool     `json:"usage,omitempty"`
+	Notes []string `json:"notes,omitempty"`
+}
+
+func isDaemon() bool { return os.Getenv(daemonMark) != "" }
+
+// startDaemon runs this command again in a session of its own and waits until it
+// says that the mount answers.
+func startDaemon() error {
+	exe, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	cmd := exec.Command(exe, os.Args[1:]...)
+	cmd.Args[0] = os.Args[0] // mount.wfs stays mount.wfs
+	cmd.Env = append(os.Environ(), daemonMark+"=1")
+	cmd.ExtraFiles = []*os.File{w}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		w.Close()
+		return err
+	}
+	w.Close()
+
+	interrupted := make(chan os.Signal, 1)
+	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
+	answer := make(chan started, 1)
+	go func() {
+		var s started
+		line, err := bufio.NewReader(r).ReadBytes('\n')
+		if err == nil {
+			err = json.Unmarshal(line, &s)
+		}
+		if err != nil {
+			s.Error = "the daemon ended before it was ready"
+		}
+		answer <- s
+	}()
+	var s started
+	select {
+	case s = <-answer:
+	case <-interrupted:
+		s.Error = "interrupted"
+		cmd.Process.Signal(syscall.SIGTERM)
+	case <-time.After(startTimeout):
+		s.Error = fmt.Sprintf("the daemon was not ready after %s", startTimeout)
+		cmd.Process.Signal(syscall.SIGTERM)
+	}
+	printNotes(s.Notes)
+	if s.Error == "" {
+		return cmd.Process.Release()
+	}
+	ended := make(chan struct{})
+	go func() { cmd.Wait(); close(ended) }()
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		cmd.Process.Kill()
+	}
+	if s.Usage {
+		return usageError{errors.New(s.Error)}
+	}
+	return errors.New(s.Error)
+}
+
+// serveDaemon is the daemon's side.
+func serveDaemon(opt *MountOptions, source, mountpoint string) error {
+	os.Unsetenv(daemonMark)
+	syscall.CloseOnExec(readyPipe)
+	pipe := os.NewFile(readyPipe, "ready")
+	opt.Foreground = false
+	told := false
+	tell := func(s started) {
+		if told {
+			return
+		}
+		told = true
+		json.NewEncoder(pipe).Encode(s)
+		pipe.Close()
+	}
+	source, mountpoint = absolutePath(source), absolutePath(mountpoint)
+	if opt.LogFile != "" {
+		opt.LogFile = absolutePath(opt.LogFile)
+	}
+	err := serve(opt, source, mountpoint, func(notes []string) {
+		// The daemon holds no directory busy, and no terminal.
+		os.Chdir(string(filepath.Separator))
+		tell(started{Notes: notes})
+	})
+	if err != nil {
+		var usage usageError
+		tell(started{Error: err.Error(), Usage: errors.As(err, &usage)})
+		return exitError(exitFailure)
+	}
+	return nil
+}

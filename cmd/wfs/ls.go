@@ -1,0 +1,167 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/spf13/pflag"
+
+	"wfs/formats"
+	"wfs/formats/checkpoint"
+)
+
+var lsCommand = command{
+	name: "ls", args: "[--json] SOURCE", summary: "list the tensors of a file or directory, without mounting it",
+	help: `
+Prints key, dtype, shape, size and what a tensor is tied to, in the order of the file.
+
+  wfs ls model.pt
+  wfs ls --json model.pt | jq '.tensors[].key'
+
+exit codes: 0 success, 1 failure, 2 wrong usage`,
+	new: func(flags *pflag.FlagSet) func([]string) error {
+		asJSON := flags.Bool("json", false, "print JSON, with exact sizes")
+		return func(args []string) error {
+			if len(args) != 1 {
+				return usagef("ls takes one SOURCE")
+			}
+			raiseFileLimit()
+			model, err := formats.Open(args[0], formats.Options{})
+			if err != nil {
+				return err
+			}
+			defer model.Close()
+			out := bufio.NewWriterSize(os.Stdout, 1<<16)
+			if *asJSON {
+				err = listJSON(out, model)
+			} else {
+				printNotes(allNotes(model))
+				listTable(out, model)
+			}
+			if err != nil {
+				return err
+			}
+			return out.Flush()
+		}
+	},
+}
+
+// each calls fn for every tensor with the directory of its weights in front of its key.
+func each(model *checkpoint.Model, fn func(key string, shard checkpoint.Shard, t *checkpoint.Tensor)) {
+	for _, set := range model.Sets {
+		prefix := ""
+		if set.Dir != "" {
+			prefix = set.Dir + "/"
+		}
+		for _, shard := range set.Shards {
+			for _, t := range shard.Tensors {
+				fn(prefix+t.Key, shard, t)
+			}
+		}
+	}
+}
+
+// listTable prints aligned columns: two passes, because a table of 100 000 rows
+// is not worth keeping.
+func listTable(w *bufio.Writer, model *checkpoint.Model) {
+	header := [...]string{"KEY", "DTYPE", "SHAPE", "SIZE", "TIED"}
+	var width [4]int
+	row := func(key string, _ checkpoint.Shard, t *checkpoint.Tensor) [5]string {
+		tied := ""
+		if t.Tied != nil {
+			tied = visible(t.Tied.Key)
+		}
+		return [5]string{visible(key), t.DType.String(), shapeText(t.Shape), humanSize(t.Data.Size()), tied}
+	}
+	for i := range width {
+		width[i] = len(header[i])
+	}
+	each(model, func(key string, s checkpoint.Shard, t *checkpoint.Tensor) {
+		cells := row(key, s, t)
+		for i := range width {
+			width[i] = max(width[i], utf8.RuneCountInString(cells[i]))
+		}
+	})
+	print := func(cells [5]string) {
+		for i, cell := range cells[:4] {
+			pad := width[i] - utf8.RuneCountInString(cell) + 2
+			if i == 3 { // sizes to the right
+				w.WriteString(strings.Repeat(" ", pad-2))
+				w.WriteString(cell)
+				continue
+			}
+			w.WriteString(cell)
+			w.WriteString(strings.Repeat(" ", pad))
+		}
+		if cells[4] != "" {
+			w.WriteString("  " + cells[4])
+		}
+		w.WriteByte('\n')
+	}
+	print(header)
+	each(model, func(key string, s checkpoint.Shard, t *checkpoint.Tensor) { print(row(key, s, t)) })
+	for _, set := range model.Sets {
+		for _, s := range set.Shards {
+			for _, o := range s.Omitted {
+				fmt.Fprintf(w, "left out: %s: %s\n", visible(o.Key), visible(o.Reason))
+			}
+		}
+	}
+}
+
+// tensorEntry is a tensor in the JSON of ls.
+type tensorEntry struct {
+	Key    string  `json:"key"`
+	DType  string  `json:"dtype"`
+	Shape  []int64 `json:"shape"`
+	Bytes  int64   `json:"bytes"`
+	File   string  `json:"file"`
+	Tied   string  `json:"tied_to,omitempty"`
+	Hidden string  `json:"not_in_view,omitempty"`
+}
+
+func listJSON(w *bufio.Writer, model *checkpoint.Model) error {
+	out := struct {
+		Source  string               `json:"source"`
+		Notes   []string             `json:"notes"`
+		Omitted []checkpoint.Omitted `json:"omitted"`
+		Tensors []tensorEntry        `json:"tensors"`
+	}{model.Path, append([]string{}, allNotes(model)...), []checkpoint.Omitted{}, []tensorEntry{}}
+	each(model, func(key string, s checkpoint.Shard, t *checkpoint.Tensor) {
+		e := tensorEntry{key, t.DType.String(), append([]int64{}, t.Shape...), t.Data.Size(), s.Source.Name(), "", t.Hidden}
+		if t.Tied != nil {
+			e.Tied = t.Tied.Key
+		}
+		out.Tensors = append(out.Tensors, e)
+	})
+	for _, set := range model.Sets {
+		for _, s := range set.Shards {
+			out.Omitted = append(out.Omitted, s.Omitted...)
+		}
+	}
+	return json.NewEncoder(w).Encode(out)
+}
+
+func shapeText(shape []int64) string {
+	b := []byte{'['}
+	for i, n := range shape {
+		if i > 0 {
+			b = append(b, ", "...)
+		}
+		b = strconv.AppendInt(b, n, 10)
+	}
+	return string(append(b, ']'))
+}
+
+// visible escapes what a terminal would obey.
+func visible(s string) string {
+	if strconv.CanBackquote(s) && !strings.ContainsRune(s, '\t') && utf8.ValidString(s) && s != "" {
+		return s
+	}
+	return strconv.Quote(s)
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"io"
+	"log/slog"
+	"log/syslog"
+	"net"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"wfs/fs"
+)
+
+// wait returns when the mount has ended: by umount, or by a signal. The first signal
+// unmounts, lazily when the mount is busy; a second one ends the process.
+func wait(server *fs.Server, log *slog.Logger) {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	for n := 0; ; n++ {
+		select {
+		case <-server.Done():
+			return
+		case s := <-signals:
+			if n > 0 {
+				log.Warn("ended by a second signal while files were open")
+				return
+			}
+			log.Info("unmounting", "signal", s.String())
+			if err := server.Unmount(false); err != nil {
+				log.Warn("the mount is busy: it is detached, and ends when its files are closed", "error", err)
+				if err := server.Unmount(true); err != nil {
+					log.Error("cannot unmount", "error", err)
+				}
+			}
+		}
+	}
+}
+
+// logger is where the messages of a mount go: stderr in the foreground, else the
+// log file, else syslog.
+func (o *MountOptions) logger() (*slog.Logger, error) {
+	level, err := o.level()
+	if err != nil {
+		return nil, err
+	}
+	var out io.Writer = os.Stderr
+	switch {
+	case o.LogFile != "":
+		f, err := os.OpenFile(o.LogFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+		if err != nil {
+			return nil, shortPath(err)
+		}
+		out = f
+	case !o.Foreground:
+		out = io.Discard
+		if w, err := syslog.New(syslog.LOG_DAEMON|syslog.LOG_NOTICE, "wfs"); err == nil {
+			out = w
+		}
+	}
+	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: level})), nil
+}
+
+// notify tells systemd what state the service is in (sd_notify(3)).
+func notify(state string) {
+	address := os.Getenv("NOTIFY_SOCKET")
+	if address == "" {
+		return
+	}
+	if strings.HasPrefix(address, "@") {
+		address = "\x00" + address[1:]
+	}
+	conn, err := net.Dial("unixgram", address)
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	conn.Write([]byte(state))
+}
+
+// raiseFileLimit allows as many open files as the hard limit does: a directory
+// holds one descriptor for each of its files.
+func raiseFileLimit() {
+	var limit syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) == nil && limit.Cur < limit.Max {
+		limit.Cur = limit.Max
+		syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit)
+	}
+}

@@ -1,0 +1,147 @@
+// Package formats opens weight files and model directories. Data flows one way:
+// source → a reader of its format → checkpoint.Checkpoint → view.Tree → fs.
+//
+//	source       a pinned file: io.ReaderAt, size, identity
+//	torch        zip, legacy and tar files, TorchScript; pickled values → tensors
+//	pickle       bounded opcode scanner, symbolic machine, security report
+//	safetensors  headers, read and laid out
+//	huggingface  directories, shards, indices
+//	checkpoint   the model: Checkpoint, Tensor, DType
+//	segment      the read path of every virtual file
+//	view         names, inodes and contents of the tree that users see
+package formats
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"wfs/formats/checkpoint"
+	"wfs/formats/huggingface"
+	"wfs/formats/safetensors"
+	"wfs/formats/source"
+	"wfs/formats/torch"
+)
+
+// Options change how a source is read.
+type Options struct {
+	// Root is the key prefix of the state dict for the view; "." takes everything,
+	// "" what the reader of the format chooses.
+	Root string
+}
+
+// format is a reader and how it knows its files: by their bytes, never by their names.
+type format struct {
+	detect func(prefix []byte, src *source.Source) bool
+	open   func(src *source.Source) (*checkpoint.Checkpoint, error)
+}
+
+var readers = []format{
+	{func(prefix []byte, _ *source.Source) bool { return safetensors.Detect(prefix) }, safetensors.Open},
+	{func(prefix []byte, src *source.Source) bool { return torch.Detect(prefix, src) }, torch.Open},
+}
+
+// sniffed is how many bytes of a file decide on its format.
+const sniffed = 512
+
+// Open reads the headers of a weight file or a model directory. An error is one
+// line that begins with the file's name.
+func Open(path string, opt Options) (*checkpoint.Model, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, plainPath(err)
+	}
+	if info.IsDir() {
+		return huggingface.Open(path, func(file string) (*checkpoint.Checkpoint, error) {
+			return OpenFile(file, opt)
+		})
+	}
+	c, err := OpenFile(path, opt)
+	if err != nil {
+		return nil, err
+	}
+	return &checkpoint.Model{Path: path, Sets: []*checkpoint.Set{{
+		Shards: []checkpoint.Shard{{Checkpoint: c, ViewName: "model.safetensors"}},
+	}}}, nil
+}
+
+// OpenFile reads the headers of one weight file.
+func OpenFile(path string, opt Options) (*checkpoint.Checkpoint, error) {
+	src, err := source.Open(path)
+	if err != nil {
+		return nil, plainPath(err)
+	}
+	c, err := read(src)
+	if err == nil {
+		err = chooseRoot(c, opt.Root)
+	}
+	if err != nil {
+		src.Close()
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
+}
+
+func read(src *source.Source) (c *checkpoint.Checkpoint, err error) {
+	prefix := make([]byte, min(sniffed, src.Size()))
+	if n, err := src.ReadAt(prefix, 0); n < len(prefix) {
+		return nil, err
+	}
+	// A reader that panics on a file is a bug, and still must not take down a daemon
+	// that opens a directory of files.
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w in a way that wfs did not expect: %v", checkpoint.ErrCorrupt, r)
+		}
+	}()
+	for _, f := range readers {
+		if f.detect(prefix, src) {
+			return f.open(src)
+		}
+	}
+	return nil, fmt.Errorf("%w (%s)", checkpoint.ErrUnknownFormat, Guess(prefix))
+}
+
+// plainPath drops the system call from a path error, which says nothing to a user.
+func plainPath(err error) error {
+	var pe *os.PathError
+	if errors.As(err, &pe) {
+		return fmt.Errorf("%s: %w", pe.Path, pe.Err)
+	}
+	return err
+}
+
+// chooseRoot applies --root: a prefix that tensors must have.
+func chooseRoot(c *checkpoint.Checkpoint, root string) error {
+	switch root {
+	case "":
+		return nil
+	case ".":
+		c.Root = ""
+	default:
+		c.Root = strings.TrimSuffix(root, c.Separator)
+	}
+	c.Notes = nil
+	if len(c.View()) > 0 || c.Root == "" {
+		return nil
+	}
+	return fmt.Errorf("no tensor lies below %q: choose one of %s", root, strings.Join(tops(c), ", "))
+}
+
+// tops is the first parts of the keys, as far as a line holds them.
+func tops(c *checkpoint.Checkpoint) []string {
+	var names []string
+	seen := map[string]bool{}
+	for _, t := range c.Tensors {
+		top, _, nested := strings.Cut(t.Key, c.Separator)
+		if !nested || seen[top] {
+			continue
+		}
+		if seen[top] = true; len(names) == 8 {
+			return append(names, "…")
+		}
+		names = append(names, fmt.Sprintf("%.40q", top))
+	}
+	return append(names, `"."`)
+}

@@ -1,0 +1,189 @@
+package safetensors
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"wfs/formats/checkpoint"
+	"wfs/formats/segment"
+)
+
+// dataAlign is what the data of a synthesized file begins at a multiple of, so that
+// every tensor of a mapped view is aligned to its elements.
+const dataAlign = 4096
+
+// Layout is a synthesized file: the header and, behind it, the tensors by the
+// width of their elements, widest first, then by name, as the reference writer does.
+type Layout struct {
+	tensors  []checkpoint.View
+	metadata map[string]string
+	header   int64 // bytes before the data, the eight of the length included
+	size     int64
+}
+
+// NewLayout lays out tensors. Those whose dtype the format does not have are left
+// out, and returned with the reason.
+func NewLayout(tensors []checkpoint.View, metadata map[string]string) (*Layout, []checkpoint.Omitted, error) {
+	l := &Layout{metadata: metadata}
+	var omitted []checkpoint.Omitted
+	for _, t := range tensors {
+		if !t.DType.InSafetensors() {
+			omitted = append(omitted, checkpoint.Omitted{Key: t.Key, Reason: fmt.Sprintf("safetensors has no dtype %s", t.DType)})
+			continue
+		}
+		t.Key = headerKey(t.Key)
+		l.tensors = append(l.tensors, t)
+	}
+	slices.SortStableFunc(l.tensors, func(a, b checkpoint.View) int {
+		if a.DType != b.DType {
+			return int(b.DType) - int(a.DType)
+		}
+		return strings.Compare(a.Key, b.Key)
+	})
+	var length counter
+	if err := l.writeHeader(&length); err != nil {
+		return nil, nil, err
+	}
+	l.header = (8 + int64(length) + dataAlign - 1) / dataAlign * dataAlign
+	if l.header-8 > maxHeader {
+		return nil, nil, fmt.Errorf("the view's header would have %d bytes, the format allows %d", l.header-8, maxHeader)
+	}
+	l.size = l.header
+	for _, t := range l.tensors {
+		if l.size += t.Data.Size(); l.size < 0 {
+			return nil, nil, fmt.Errorf("the view would be larger than a file can be")
+		}
+	}
+	return l, omitted, nil
+}
+
+// headerKey is a key as JSON can hold it: bytes that are not UTF-8 are percent-coded,
+// and a tensor cannot be called __metadata__ (safetensors#849).
+func headerKey(key string) string {
+	if key == "__metadata__" {
+		return "%5F_metadata__"
+	}
+	if utf8.ValidString(key) {
+		return key
+	}
+	var b strings.Builder
+	for len(key) > 0 {
+		r, n := utf8.DecodeRuneInString(key)
+		if r == utf8.RuneError && n == 1 {
+			fmt.Fprintf(&b, "%%%02X", key[0])
+		} else {
+			b.WriteString(key[:n])
+		}
+		key = key[n:]
+	}
+	return b.String()
+}
+
+// Size is the bytes of the whole file.
+func (l *Layout) Size() int64 { return l.size }
+
+// DataSize is the bytes of its tensors, the total_size of an index.
+func (l *Layout) DataSize() int64 { return l.size - l.header }
+
+// Keys is the names in the header, in its order.
+func (l *Layout) Keys() []string {
+	keys := make([]string, len(l.tensors))
+	for i, t := range l.tensors {
+		keys[i] = t.Key
+	}
+	return keys
+}
+
+// File makes the bytes readable. Of the header it holds the text, of the tensors
+// nothing.
+func (l *Layout) File() (segment.Data, error) {
+	header := make(buffer, 8, l.header)
+	binary.LittleEndian.PutUint64(header, uint64(l.header-8))
+	if err := l.writeHeader(&header); err != nil {
+		return nil, err
+	}
+	for int64(len(header)) < l.header {
+		header = append(header, ' ')
+	}
+	parts := make([]segment.Data, 0, len(l.tensors)+1)
+	parts = append(parts, segment.Literal(header))
+	for _, t := range l.tensors {
+		parts = append(parts, t.Data)
+	}
+	return segment.NewList(parts...)
+}
+
+func (l *Layout) writeHeader(out io.Writer) error {
+	w := bufio.NewWriterSize(out, 64<<10)
+	w.WriteString(`{"__metadata__":{`)
+	for i, key := range slices.Sorted(maps.Keys(l.metadata)) {
+		if i > 0 {
+			w.WriteByte(',')
+		}
+		w.Write(quote(key))
+		w.WriteByte(':')
+		w.Write(quote(l.metadata[key]))
+	}
+	w.WriteByte('}')
+	var number [20]byte
+	at := int64(0)
+	for _, t := range l.tensors {
+		w.WriteByte(',')
+		w.Write(quote(t.Key))
+		w.WriteString(`:{"dtype":"`)
+		w.WriteString(t.DType.String())
+		w.WriteString(`","shape":[`)
+		for i, n := range t.Shape {
+			if i > 0 {
+				w.WriteByte(',')
+			}
+			w.Write(strconv.AppendInt(number[:0], n, 10))
+		}
+		w.WriteString(`],"data_offsets":[`)
+		w.Write(strconv.AppendInt(number[:0], at, 10))
+		w.WriteByte(',')
+		at += t.Data.Size()
+		w.Write(strconv.AppendInt(number[:0], at, 10))
+		w.WriteString(`]}`)
+	}
+	w.WriteByte('}')
+	return w.Flush()
+}
+
+// quote is a JSON string. Most keys need no escape.
+func quote(s string) []byte {
+	plain := true
+	for i := 0; i < len(s); i++ {
+		if s[i] < ' ' || s[i] >= 0x7f || s[i] == '"' || s[i] == '\\' {
+			plain = false
+			break
+		}
+	}
+	if plain {
+		out := make([]byte, 0, len(s)+2)
+		return append(append(append(out, '"'), s...), '"')
+	}
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(s); err != nil {
+		return []byte(`""`) // a string always encodes
+	}
+	return []byte(strings.TrimSuffix(b.String(), "\n"))
+}
+
+type counter int64
+
+func (c *counter) Write(p []byte) (int, error) { *c += counter(len(p)); return len(p), nil }
+
+type buffer []byte
+
+func (b *buffer) Write(p []byte) (int, error) { *b = append(*b, p...); return len(p), nil }

@@ -1,0 +1,31 @@
+package formats
+
+import (
+	"fmt"
+
+	"wfs/formats/pickle"
+	"wfs/formats/source"
+	"wfs/formats/torch"
+)
+
+// Scan reports on the pickles in a file. A file that is no container of pickles has
+// none.
+func Scan(path string) (*torch.ScanReport, error) {
+	src, err := source.Open(path)
+	if err != nil {
+		return nil, plainPath(err)
+	}
+	defer src.Close()
+	prefix := make([]byte, min(sniffed, src.Size()))
+	if n, err := src.ReadAt(prefix, 0); n < len(prefix) {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	report := &torch.ScanReport{Pickles: []pickle.Stream{}}
+	if torch.Detect(prefix, src) {
+		if report, err = torch.Scan(src); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	report.File = path
+	return report, nil
+}

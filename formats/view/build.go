@@ -1,0 +1,245 @@
+package view
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"wfs/formats/cast"
+	"wfs/formats/checkpoint"
+	"wfs/formats/safetensors"
+	"wfs/formats/source"
+)
+
+// Layouts: what of DESIGN's tree is shown.
+const (
+	Full    = "full"    // everything
+	HF      = "hf"      // the root only, for serving
+	Tensors = "tensors" // the directories of single tensors only
+)
+
+// Options choose what a tree shows.
+type Options struct {
+	Layout string // Full, HF or Tensors; "" is Full
+}
+
+// maxTreeDepth is how many directories a key is split into at most. The rest of a
+// longer key stays one name, for the sake of programs that walk the tree.
+const maxTreeDepth = 64
+
+// reserved are the directories of wfs in the root.
+var reserved = []string{"tensors", "tree", "raw", "f32", "meta"}
+
+type builder struct {
+	model *checkpoint.Model
+	tree  *Tree
+	subs  map[*Dir]map[string]*Dir
+	npys  map[*checkpoint.Tensor]*File
+	raws  map[*checkpoint.Tensor]*File
+	wides map[*checkpoint.Tensor]*File
+	meta  *metadata
+}
+
+// Build makes the tree of a model. It reads nothing.
+func Build(m *checkpoint.Model, opt Options) (*Tree, error) {
+	b := &builder{
+		model: m, tree: &Tree{}, subs: map[*Dir]map[string]*Dir{}, npys: map[*checkpoint.Tensor]*File{},
+		raws: map[*checkpoint.Tensor]*File{}, wides: map[*checkpoint.Tensor]*File{},
+	}
+	b.meta = &metadata{model: m}
+	b.tree.Root = b.newDir(nil, "")
+	if opt.Layout != Tensors {
+		if err := b.root(); err != nil {
+			return nil, err
+		}
+	}
+	if opt.Layout != HF {
+		b.tensors(opt.Layout == Tensors)
+		b.metaDir()
+	}
+	for _, n := range b.tree.Nodes {
+		if n.Dir != nil {
+			n.Dir.sort()
+		} else if n.File.Counted {
+			b.tree.Bytes += n.File.Size()
+		}
+	}
+	return b.tree, nil
+}
+
+func (b *builder) newDir(parent *Dir, suffix string) *Dir {
+	d := &Dir{Ino: b.ino(), Parent: parent, Suffix: suffix, ModTime: b.modTime()}
+	b.tree.Nodes = append(b.tree.Nodes, Node{Dir: d})
+	return d
+}
+
+func (b *builder) ino() uint64 { return uint64(len(b.tree.Nodes) + 1) }
+
+// modTime is the mtime of directories: the newest of the weight files.
+func (b *builder) modTime() time.Time {
+	if b.tree.Root != nil {
+		return b.tree.Root.ModTime
+	}
+	var newest time.Time
+	for _, set := range b.model.Sets {
+		for _, s := range set.Shards {
+			if s.Source.ModTime.After(newest) {
+				newest = s.Source.ModTime
+			}
+		}
+	}
+	return newest
+}
+
+// sub finds or makes a subdirectory.
+func (b *builder) sub(d *Dir, name, suffix string) *Dir {
+	known := b.subs[d]
+	if known == nil {
+		known = map[string]*Dir{}
+		b.subs[d] = known
+	}
+	if s := known[name]; s != nil {
+		return s
+	}
+	s := b.newDir(d, suffix)
+	known[name] = s
+	d.Dirs = append(d.Dirs, DirEntry{name, s})
+	return s
+}
+
+// below makes the directories of a slash-separated path.
+func (b *builder) below(d *Dir, path, suffix string) *Dir {
+	if path == "" {
+		return d
+	}
+	for _, part := range strings.Split(path, "/") {
+		d = b.sub(d, encodeDir(part, suffix), suffix)
+	}
+	return d
+}
+
+func (b *builder) newFile(src *source.Source, c content, counted bool) *File {
+	f := &File{Ino: b.ino(), Counted: counted, Source: src, content: c}
+	b.tree.Nodes = append(b.tree.Nodes, Node{File: f})
+	return f
+}
+
+// link gives f one more name.
+func link(d *Dir, stem string, f *File) {
+	f.Links++
+	d.Files = append(d.Files, FileEntry{stem, f})
+}
+
+// root makes the view's files, and those that are passed through.
+func (b *builder) root() error {
+	taken := map[string]bool{}
+	for _, set := range b.model.Sets {
+		dir := b.below(b.tree.Root, set.Dir, "")
+		var shards []*safetensors.Layout
+		for i, shard := range set.Shards {
+			views := shard.View()
+			taken[path(set.Dir, shard.ViewName)] = true
+			if shard.Verbatim && len(views) == len(shard.Tensors) && shard.Root == "" {
+				link(dir, shard.ViewName, b.newFile(shard.Source, verbatim{shard.Source}, true))
+				shards = append(shards, nil)
+				continue
+			}
+			header := map[string]string{}
+			maps.Copy(header, shard.Metadata)
+			header["format"] = shard.Framework
+			layout, omitted, err := safetensors.NewLayout(views, header)
+			if err != nil {
+				return fmt.Errorf("%s: %w", shard.Source.Path, err)
+			}
+			set.Shards[i].Omitted = append(set.Shards[i].Omitted, omitted...)
+			link(dir, shard.ViewName, b.newFile(shard.Source, viewFile{layout}, true))
+			shards = append(shards, layout)
+		}
+		if set.Index != "" {
+			taken[path(set.Dir, set.Index)] = true
+			link(dir, set.Index, b.newFile(set.Shards[0].Source, newGenerated(indexWriter(set, shards)), true))
+		}
+	}
+	for _, f := range b.model.Files {
+		top, _, _ := strings.Cut(f.Path, "/")
+		if taken[f.Path] || slices.Contains(reserved, top) {
+			b.tree.Notes = append(b.tree.Notes, fmt.Sprintf("%s is hidden by a file of wfs of that name", f.Path))
+			continue
+		}
+		dir, name := "", f.Path
+		if i := strings.LastIndexByte(f.Path, '/'); i >= 0 {
+			dir, name = f.Path[:i], f.Path[i+1:]
+		}
+		link(b.plainDir(dir), name, b.newFile(f.Source, verbatim{f.Source}, true))
+	}
+	return nil
+}
+
+// plainDir makes the directories of a path of the source: its names are file
+// names already.
+func (b *builder) plainDir(path string) *Dir {
+	d := b.tree.Root
+	if path != "" {
+		for _, part := range strings.Split(path, "/") {
+			d = b.sub(d, part, "")
+		}
+	}
+	return d
+}
+
+func path(dir, name string) string {
+	if dir == "" {
+		return name
+	}
+	return dir + "/" + name
+}
+
+// tensors makes tensors/, tree/, raw/ and f32/.
+func (b *builder) tensors(counted bool) {
+	root := b.tree.Root
+	flat, deep := b.sub(root, "tensors", ".npy"), b.sub(root, "tree", ".npy")
+	raw := b.sub(root, "raw", ".bin")
+	var wide *Dir
+	for _, set := range b.model.Sets {
+		flat, deep, raw := b.below(flat, set.Dir, ".npy"), b.below(deep, set.Dir, ".npy"), b.below(raw, set.Dir, ".bin")
+		for _, shard := range set.Shards {
+			for _, t := range shard.Tensors {
+				name := EncodeName(t.Key)
+				one := t.Canonical()
+				file := b.shared(b.npys, one, shard.Source, (*npyOf)(one), counted)
+				link(flat, name, file)
+				dir, leaf := b.split(deep, t.Key, shard.Separator)
+				link(dir, leaf, file)
+				link(raw, name, b.shared(b.raws, one, shard.Source, (*rawOf)(one), false))
+				if t.DType.NumPy() == "" && cast.Has(t.DType) {
+					if wide == nil {
+						wide = b.sub(root, "f32", ".npy")
+					}
+					link(b.below(wide, set.Dir, ".npy"), name, b.shared(b.wides, one, shard.Source, (*float32Of)(one), false))
+				}
+			}
+		}
+	}
+}
+
+// shared is the one inode of tied tensors. Only these are remembered.
+func (b *builder) shared(of map[*checkpoint.Tensor]*File, t *checkpoint.Tensor, src *source.Source, c content, counted bool) *File {
+	if f := of[t]; f != nil {
+		return f
+	}
+	f := b.newFile(src, c, counted)
+	of[t] = f
+	return f
+}
+
+// split makes the directories of a key in tree/ and returns the last of them and
+// the name of the leaf.
+func (b *builder) split(d *Dir, key, separator string) (dir *Dir, leaf string) {
+	parts := strings.SplitN(key, separator, maxTreeDepth+1)
+	for _, part := range parts[:len(parts)-1] {
+		d = b.sub(d, encodeDir(part, d.Suffix), d.Suffix)
+	}
+	return d, EncodeName(parts[len(parts)-1])
+}

@@ -1,0 +1,255 @@
+package view
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"path/filepath"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+
+	"wfs/formats/checkpoint"
+	"wfs/formats/safetensors"
+)
+
+// metadata writes the files of meta/.
+type metadata struct{ model *checkpoint.Model }
+
+// metaDir makes meta/. Its files are written when they are opened.
+func (b *builder) metaDir() {
+	dir := b.sub(b.tree.Root, "meta", "")
+	if len(b.model.Sets) == 0 || len(b.model.Sets[0].Shards) == 0 {
+		return
+	}
+	src := b.model.Sets[0].Shards[0].Source
+	add := func(name string, write func(io.Writer) error) {
+		link(dir, name, b.newFile(src, newGenerated(write), false))
+	}
+	add("index.json", b.meta.index)
+	add("tensors.tsv", b.meta.table)
+	add("source.json", b.meta.source)
+	objects, pickles := false, false
+	for _, set := range b.model.Sets {
+		for _, shard := range set.Shards {
+			objects = objects || shard.Objects != nil
+			pickles = pickles || shard.Pickles != nil
+		}
+	}
+	if objects {
+		add("objects.json", b.meta.objects)
+	}
+	if pickles {
+		add("pickle.json", b.meta.reports(func(r checkpoint.Report) ([]byte, error) { return r.JSON() }))
+		add("pickle.txt", b.meta.reports(func(r checkpoint.Report) ([]byte, error) { return []byte(r.Text()), nil }))
+	}
+}
+
+// indexEntry is a tensor in meta/index.json.
+type indexEntry struct {
+	Key    string  `json:"key"`
+	Hex    string  `json:"key_hex,omitempty"` // where the key is not UTF-8
+	Name   string  `json:"name"`              // below tensors/, without .npy
+	DType  string  `json:"dtype"`
+	Shape  []int64 `json:"shape"`
+	Bytes  int64   `json:"bytes"`
+	File   string  `json:"file"` // of the source
+	Tied   string  `json:"tied_to,omitempty"`
+	View   *string `json:"view_key"` // null where the view does not have it
+	Hidden string  `json:"not_in_view,omitempty"`
+}
+
+// index is every tensor, and every value that could not be one.
+func (m *metadata) index(out io.Writer) error {
+	w := bufio.NewWriter(out)
+	fmt.Fprint(w, "{\"tensors\": [")
+	separator := "\n"
+	var omitted []checkpoint.Omitted
+	for _, set := range m.model.Sets {
+		for _, shard := range set.Shards {
+			inView := map[*checkpoint.Tensor]string{}
+			for _, v := range shard.View() {
+				inView[v.Tensor] = v.Key
+			}
+			for _, t := range shard.Tensors {
+				e := indexEntry{
+					Key: t.Key, Name: path(set.Dir, EncodeName(t.Key)), DType: t.DType.String(), Shape: t.Shape,
+					Bytes: t.Data.Size(), File: shard.Source.Name(), Hidden: t.Hidden,
+				}
+				if valid := strings.ToValidUTF8(t.Key, "\uFFFD"); valid != t.Key {
+					e.Hex = fmt.Sprintf("%x", t.Key)
+				}
+				if e.Shape == nil {
+					e.Shape = []int64{}
+				}
+				if t.Tied != nil {
+					e.Tied = t.Tied.Key
+				}
+				if key, ok := inView[t]; ok && t.DType.InSafetensors() {
+					e.View = &key
+				}
+				b, err := json.Marshal(e)
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(w, "%s%s", separator, b)
+				separator = ",\n"
+			}
+			omitted = append(omitted, shard.Omitted...)
+		}
+	}
+	fmt.Fprint(w, "\n],\n\"omitted\": ")
+	if omitted == nil {
+		omitted = []checkpoint.Omitted{}
+	}
+	b, err := json.MarshalIndent(omitted, "", " ")
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "%s}\n", b)
+	return w.Flush()
+}
+
+// table is one line for each tensor, for grep, cut and awk.
+func (m *metadata) table(out io.Writer) error {
+	w := bufio.NewWriter(out)
+	fmt.Fprintln(w, "name\tdtype\tshape\tbytes\tfile")
+	for _, set := range m.model.Sets {
+		for _, shard := range set.Shards {
+			for _, t := range shard.Tensors {
+				shape := strings.Trim(strings.ReplaceAll(fmt.Sprint(t.Shape), " ", ","), "[]")
+				fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\n",
+					path(set.Dir, EncodeName(t.Key)), t.DType, shape, t.Data.Size(), EncodeName(shard.Source.Name()))
+			}
+		}
+	}
+	return w.Flush()
+}
+
+// sourceEntry is a weight file in meta/source.json.
+type sourceEntry struct {
+	File    string    `json:"file"`
+	Format  string    `json:"format"`
+	Size    int64     `json:"size"`
+	ModTime time.Time `json:"mtime"`
+	View    string    `json:"view"`
+	Root    string    `json:"root"`
+	Tensors int       `json:"tensors"`
+	Notes   []string  `json:"notes,omitempty"`
+}
+
+func (m *metadata) source(out io.Writer) error {
+	files := []sourceEntry{}
+	for _, set := range m.model.Sets {
+		for _, s := range set.Shards {
+			files = append(files, sourceEntry{
+				File: path(set.Dir, s.Source.Name()), Format: s.Format, Size: s.Source.Size(), ModTime: s.Source.ModTime,
+				View: path(set.Dir, s.ViewName), Root: s.Root, Tensors: len(s.Tensors), Notes: s.Notes,
+			})
+		}
+	}
+	abs, err := filepath.Abs(m.model.Path)
+	if err != nil {
+		abs = m.model.Path
+	}
+	return writeJSON(out, map[string]any{"source": abs, "files": files})
+}
+
+// objects is what is no tensor: of one file, or by the file's name.
+func (m *metadata) objects(out io.Writer) error {
+	all := map[string]any{}
+	var last any
+	for _, set := range m.model.Sets {
+		for _, s := range set.Shards {
+			if s.Objects != nil {
+				last = s.Objects
+				all[path(set.Dir, s.Source.Name())] = s.Objects
+			}
+		}
+	}
+	if len(all) == 1 {
+		return writeJSON(out, last)
+	}
+	return writeJSON(out, all)
+}
+
+// reports renders the security reports of all files, one behind the other. The
+// files are read once, when the first report is asked for.
+func (m *metadata) reports(render func(checkpoint.Report) ([]byte, error)) func(io.Writer) error {
+	text := sync.OnceValues(func() ([]byte, error) {
+		var all []byte
+		for _, set := range m.model.Sets {
+			for _, s := range set.Shards {
+				if s.Pickles == nil {
+					continue
+				}
+				r, err := s.Pickles()
+				if err != nil {
+					return nil, err
+				}
+				b, err := render(r)
+				if err != nil {
+					return nil, err
+				}
+				all = append(all, b...)
+			}
+		}
+		return all, nil
+	})
+	return func(out io.Writer) error {
+		b, err := text()
+		if err == nil {
+			_, err = out.Write(b)
+		}
+		return err
+	}
+}
+
+// indexWriter writes model.safetensors.index.json as the view has it.
+func indexWriter(set *checkpoint.Set, layouts []*safetensors.Layout) func(io.Writer) error {
+	return func(out io.Writer) error {
+		total := int64(0)
+		type place struct{ key, file string }
+		var places []place
+		for i, s := range set.Shards {
+			if layouts[i] == nil {
+				for _, t := range s.Tensors {
+					total += t.Data.Size()
+					places = append(places, place{t.Key, s.ViewName})
+				}
+				continue
+			}
+			total += layouts[i].DataSize()
+			for _, key := range layouts[i].Keys() {
+				places = append(places, place{key, s.ViewName})
+			}
+		}
+		sort.Slice(places, func(i, j int) bool { return places[i].key < places[j].key })
+		w := bufio.NewWriter(out)
+		fmt.Fprintf(w, "{\n  \"metadata\": {\n    \"total_size\": %d\n  },\n  \"weight_map\": {", total)
+		separator := "\n"
+		for _, p := range places {
+			key, err := json.Marshal(p.key)
+			if err != nil {
+				return err
+			}
+			file, err := json.Marshal(p.file)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(w, "%s    %s: %s", separator, key, file)
+			separator = ",\n"
+		}
+		fmt.Fprint(w, "\n  }\n}\n")
+		return w.Flush()
+	}
+}
+
+func writeJSON(out io.Writer, v any) error {
+	enc := json.NewEncoder(out)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}

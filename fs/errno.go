@@ -1,0 +1,58 @@
+package fs
+
+import (
+	"errors"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"wfs/formats/source"
+	"wfs/formats/view"
+)
+
+// errnoOf is the one place where errors become errnos.
+func errnoOf(err error) syscall.Errno {
+	var errno syscall.Errno
+	switch {
+	case errors.Is(err, source.ErrStale):
+		return syscall.ESTALE
+	case errors.As(err, &errno) && errno == syscall.ENOMEM:
+		return errno
+	}
+	return syscall.EIO
+}
+
+// logInterval is how often one file's errors are logged.
+const logInterval = time.Minute
+
+// faultLog remembers when a file's last error was logged.
+type faultLog struct {
+	mu   sync.Mutex
+	last map[uint64]time.Time
+}
+
+// due says whether an error of the inode is to be logged now.
+func (l *faultLog) due(ino uint64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	if now.Sub(l.last[ino]) < logInterval {
+		return false
+	}
+	if l.last == nil || len(l.last) > 10_000 {
+		l.last = map[uint64]time.Time{}
+	}
+	l.last[ino] = now
+	return true
+}
+
+// fail counts and logs an error, and maps it.
+func (fs *fileSystem) fail(f *view.File, offset int64, err error) fuse.Status {
+	fs.counters.errors.Add(1)
+	if fs.faults.due(f.Ino) {
+		fs.opt.Log.Error("read failed", "file", f.Source.Path, "inode", f.Ino, "offset", offset, "error", err)
+	}
+	return fuse.Status(errnoOf(err))
+}
