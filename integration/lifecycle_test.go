@@ -60,7 +60,9 @@ func TestMountpoint(t *testing.T) {
 	}
 	refused(t, []string{"mount", source, full}, full, "empty")
 	refused(t, []string{"mount", source, file}, file)
-	refused(t, []string{"mount", source}, "MOUNTPOINT")
+	if r := wfs(t, "mount", source); r.code != 2 {
+		t.Errorf("mount without a mountpoint: exit code %d, want 2", r.code)
+	}
 	refused(t, []string{"umount", dir}, dir)
 
 	models := filepath.Join(dir, "models")

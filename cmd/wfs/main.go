@@ -47,7 +47,10 @@ type exitError int
 
 func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
-func main() { os.Exit(run(os.Args)) }
+func main() {
+	collectLate()
+	os.Exit(run(os.Args))
+}
 
 func run(argv []string) int {
 	err := dispatch(argv)

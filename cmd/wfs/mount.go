@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -151,9 +150,7 @@ func serve(opt *MountOptions, source, mountpoint string, ready func(notes []stri
 	if err != nil {
 		return err
 	}
-	// What reading the headers took is not needed any more.
-	debug.FreeOSMemory()
-
+	collectTight()
 	absolute, err := filepath.Abs(mountpoint)
 	if err != nil {
 		return err

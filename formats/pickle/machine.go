@@ -73,6 +73,7 @@ type machine struct {
 	strings map[string]Value
 	budget  int64
 	start   int64
+	deepest int   // the stack has been
 	entries int64 // of the memo
 	gets    int
 	puts    int
@@ -82,8 +83,8 @@ type machine struct {
 // Estimates of what values take, headers and garbage included.
 const (
 	costValue  = 24
-	costObject = 192
-	costPair   = 64
+	costObject = 128
+	costPair   = 48
 )
 
 var (
@@ -137,7 +138,10 @@ func (m *machine) anomaly(format string, args ...any) {
 
 func (m *machine) push(v Value) {
 	m.stack = append(m.stack, v)
-	m.budget -= costValue
+	if len(m.stack) > m.deepest {
+		m.deepest++
+		m.budget -= costValue
+	}
 }
 
 // fence is below which index the stack may not be popped.

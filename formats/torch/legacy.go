@@ -49,7 +49,7 @@ func openLegacy(file segment.Data, first *pickle.Result) (pickle.Value, *resolve
 	if err != nil {
 		return nil, nil, err
 	}
-	return obj, newResolver(file, storages.open), nil
+	return obj, newResolver(file, storages.open, len(storages.at)), nil
 }
 
 // readLegacy reads all behind the magic number. end is where the file should end.
@@ -167,7 +167,7 @@ func openNested(b segment.Data) (pickle.Value, *resolver, error) {
 	if isLegacyMagic(first.Value) {
 		return openLegacy(b, first)
 	}
-	return first.Value, newResolver(b, noStorages), nil
+	return first.Value, newResolver(b, noStorages, 0), nil
 }
 
 func isLegacyMagic(v pickle.Value) bool {

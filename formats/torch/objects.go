@@ -36,12 +36,29 @@ func (o ordered) MarshalJSON() ([]byte, error) { return marshalOrdered(o) }
 // objects renders everything in v that is not a tensor for meta/objects.json; nil
 // when v holds nothing but tensors.
 func (c *collector) objects(v pickle.Value) any {
+	if c.onlyTensors(v) {
+		return nil
+	}
 	w := &objectWriter{resolver: c.resolver, path: map[any]bool{}}
 	out := w.render(v, 0)
 	if !w.other {
 		return nil
 	}
 	return out
+}
+
+// onlyTensors says whether v is a plain state dict, which has no objects.
+func (c *collector) onlyTensors(v pickle.Value) bool {
+	list, ok := pairs(v)
+	if !ok {
+		return false
+	}
+	for _, p := range list {
+		if _, isTensor := c.tensor(p.value); !isTensor {
+			return false
+		}
+	}
+	return true
 }
 
 type objectWriter struct {

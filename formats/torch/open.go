@@ -77,7 +77,7 @@ func open(src *source.Source, out *checkpoint.Checkpoint) (pickle.Value, *resolv
 		return root, r, nil, err
 	}
 	out.Format = "pickle"
-	return first.Value, newResolver(src, noStorages), nil, nil
+	return first.Value, newResolver(src, noStorages, 0), nil, nil
 }
 
 // extra is a further pickle of the same file whose tensors are no part of the
@@ -138,5 +138,5 @@ func (a *archive) load(name string) (pickle.Value, *resolver, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("record %s%s.pkl: %w", a.prefix, name, err)
 	}
-	return res.Value, newResolver(data, a.storageReader(name)), nil
+	return res.Value, newResolver(data, a.storageReader(name), len(res.PersIDs)), nil
 }

@@ -46,10 +46,16 @@ type resolver struct {
 	storages map[string]*storage
 	seen     map[*pickle.Object]tensorValue
 	depth    int // of files nested in _load_from_bytes
+	count    int // of storages, to make tables of that size
 }
 
-func newResolver(file segment.Data, resolve func(storageRef) (*storage, error)) *resolver {
-	return &resolver{file: file, resolve: resolve, storages: map[string]*storage{}, seen: map[*pickle.Object]tensorValue{}}
+// newResolver makes a resolver for a pickle that refers to count storages, about as
+// many as it has tensors.
+func newResolver(file segment.Data, resolve func(storageRef) (*storage, error), count int) *resolver {
+	return &resolver{
+		file: file, resolve: resolve, count: count,
+		storages: make(map[string]*storage, count), seen: make(map[*pickle.Object]tensorValue, count),
+	}
 }
 
 // maxWraps bounds how deep a tensor is wrapped in others (a Parameter of a

@@ -90,7 +90,7 @@ func openTar(file segment.Data) (pickle.Value, *resolver, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("member pickle: %w", err)
 	}
-	r := newResolver(members["pickle"], noStorages)
+	r := newResolver(members["pickle"], noStorages, len(old.storages))
 	r.old = old.find
 	return root.Value, r, nil
 }

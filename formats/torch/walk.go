@@ -26,8 +26,8 @@ const maxVisits = 20_000_000
 
 func newCollector(r *resolver, out *checkpoint.Checkpoint) *collector {
 	return &collector{
-		resolver: r, out: out, keys: map[string]bool{},
-		first: map[string]*checkpoint.Tensor{}, walking: map[any]bool{},
+		resolver: r, out: out, keys: make(map[string]bool, r.count),
+		first: make(map[string]*checkpoint.Tensor, r.count), walking: map[any]bool{},
 	}
 }
 
@@ -111,6 +111,9 @@ func (c *collector) add(key string, t tensorValue) {
 		return
 	} else {
 		c.first[id] = tensor
+	}
+	if c.out.Tensors == nil {
+		c.out.Tensors = make([]*checkpoint.Tensor, 0, c.count)
 	}
 	c.out.Tensors = append(c.out.Tensors, tensor)
 }

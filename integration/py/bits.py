@@ -32,7 +32,7 @@ def float32(tensor):
     """The tensor as NumPy float32."""
     if tensor.dtype == torch.float4_e2m1fn_x2:
         codes = tensor.detach().contiguous().view(torch.uint8)
-        codes = torch.stack([codes & 15, codes >> 4], dim=-1).reshape(*codes.shape[:-1], -1)
+        codes = torch.stack([codes & 15, codes >> 4], dim=-1).reshape(*codes.shape[:-1], 2 * codes.shape[-1])
         values = torch.tensor([0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0])
         return torch.where(codes >= 8, -values[(codes & 7).long()], values[(codes & 7).long()]).numpy()
     return tensor.detach().contiguous().to(torch.float32).numpy()

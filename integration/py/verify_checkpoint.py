@@ -21,7 +21,7 @@ import bits
 def flatten(value, path=()):
     """Every tensor in a loaded file by its path, list positions as numbers."""
     if isinstance(value, torch.Tensor):
-        yield ".".join(path) or "tensor", value
+        yield ".".join(path) if path else "tensor", value
     elif isinstance(value, dict):
         for key, item in value.items():
             yield from flatten(item, (*path, str(key)))
@@ -38,8 +38,8 @@ def verify(case):
         loaded = torch.load(case["source"], weights_only=False)
     tensors = dict(flatten(loaded))
     root = case["root"] and case["root"] + "."
-    in_view = {key.removeprefix(root): tensor for key, tensor in tensors.items()
-               if key.startswith(root) and tensor.dtype in bits.SAFETENSORS and nameable(key)}
+    in_view = {view_key(key.removeprefix(root)): tensor for key, tensor in tensors.items()
+               if key.startswith(root) and tensor.dtype in bits.SAFETENSORS}
     yield from verify_view(f"{case['mount']}/model.safetensors", in_view)
     if verbatim:
         with open(case["source"], "rb") as source, open(f"{case['mount']}/model.safetensors", "rb") as view:
@@ -51,9 +51,14 @@ def verify(case):
     yield from verify_tied(case["mount"], tensors)
 
 
-def nameable(key):
-    """Whether a safetensors header can hold the key: it is UTF-8, and one name is taken."""
-    return key != "__metadata__" and not re.search(r"[\ud800-\udfff]", key)
+def view_key(key):
+    """The key in the view, which differs where a safetensors header cannot hold it: not UTF-8, or a taken name."""
+    if key == "__metadata__":
+        return "%5F_metadata__"
+    if re.search(r"[\ud800-\udfff]", key):
+        return "".join(c if c.isprintable() else "".join(f"%{b:02X}" for b in c.encode("utf-8", "surrogatepass"))
+                       for c in key)
+    return key
 
 
 def verify_view(path, tensors):
