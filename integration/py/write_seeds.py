@@ -63,7 +63,7 @@ def main(directory):
     at = lambda name: os.path.join(directory, name)
     base = torch.arange(24, dtype=torch.float32).reshape(4, 6)
     state = {"w": base, "t": base.t(), "s": base[1:3, ::2], "e": base[:1].expand(3, 6), "tied": base,
-             "h": base.half(), "b": base.bfloat16(), "u": torch.arange(4, dtype=torch.uint16),
+             "h": base.half(), "b": base.bfloat16(), "u": torch.tensor([1, 2, 3], dtype=torch.uint16),
              "c": torch.ones(2, dtype=torch.complex64).conj(), "scalar": torch.tensor(1.5), "empty": torch.empty(0, 3)}
     torch.save(state, at("state_dict.pt"))
     torch.save(state, at("protocol5.pt"), pickle_protocol=5)

@@ -1,0 +1,133 @@
+package torch
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"wfs/formats/checkpoint"
+	"wfs/formats/source"
+)
+
+// The files in testdata were written by torch (integration/py/write_seeds.py).
+func seeds(t testing.TB) map[string][]byte {
+	t.Helper()
+	paths, err := filepath.Glob("testdata/*.p*")
+	if err != nil || len(paths) < 10 {
+		t.Fatalf("seed files are missing: %v, %v", paths, err)
+	}
+	files := map[string][]byte{}
+	for _, path := range paths {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[filepath.Base(path)] = b
+	}
+	return files
+}
+
+func openBytes(b []byte) (*checkpoint.Checkpoint, error) {
+	return Open(source.FromReader("test", bytes.NewReader(b), int64(len(b))))
+}
+
+func TestOpenKeys(t *testing.T) {
+	plain := []string{"w", "t", "s", "e", "tied", "h", "b", "u", "c", "scalar", "empty"}
+	model := []string{"0.weight", "0.bias", "1.weight", "1.bias", "1.running_mean", "1.running_var", "1.num_batches_tracked"}
+	want := map[string]struct {
+		format, root string
+		view         []string
+	}{
+		"state_dict.pt":   {"torch zip", "", plain},
+		"protocol5.pt":    {"torch zip", "", plain},
+		"legacy.pt":       {"torch legacy", "", plain},
+		"whole.pt":        {"torch zip", "", model},
+		"whole_legacy.pt": {"torch legacy", "", model},
+		"checkpoint.pt":   {"torch zip", "model_state_dict", model},
+		"script.pt":       {"TorchScript", "", []string{"weight", "bias"}},
+		"plain2.pkl":      {"pickle", "", []string{"a", "n"}},
+		"plain4.pkl":      {"pickle", "", []string{"a", "n"}},
+		"tar.pt":          {"torch tar", "", []string{"a", "b", "transposed", "view"}},
+		"parts.pt": {"torch zip", "", []string{
+			"s.indices", "s.values", "s.size", "csr.crow_indices", "csr.col_indices", "csr.values", "csr.size",
+			"p", "q.int_repr", "q.scale", "q.zero_point",
+		}},
+	}
+	for name, b := range seeds(t) {
+		w, ok := want[name]
+		if !ok {
+			t.Errorf("%s: no expectation for this seed file", name)
+			continue
+		}
+		c, err := openBytes(b)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		var keys []string
+		for _, v := range c.View() {
+			keys = append(keys, v.Key)
+		}
+		if c.Format != w.format || c.Root != w.root || !slices.Equal(keys, w.view) {
+			t.Errorf("%s: format %q, root %q, keys %q; want %q, %q, %q", name, c.Format, c.Root, keys, w.format, w.root, w.view)
+		}
+	}
+}
+
+// exercise opens a file and reads all that it claims to hold, up to a bound. It
+// returns the bytes read.
+func exercise(t testing.TB, b []byte) (read int64) {
+	start := time.Now()
+	c, err := openBytes(b)
+	if err == nil {
+		buf := make([]byte, 1<<16)
+		for _, tensor := range c.Tensors {
+			size, err := checkpoint.ByteSize(tensor.DType, tensor.Shape)
+			if err != nil || size != tensor.Data.Size() {
+				t.Errorf("tensor %q of %s %v has %d bytes (%v)", tensor.Key, tensor.DType, tensor.Shape, tensor.Data.Size(), err)
+			}
+			n, _ := tensor.Data.ReadAt(buf, max(0, size/2-100))
+			if read += int64(n); read > 1<<24 || time.Since(start) > time.Second {
+				break
+			}
+		}
+	}
+	if report, err := Scan(source.FromReader("test", bytes.NewReader(b), int64(len(b)))); err == nil {
+		if _, err := report.JSON(); err != nil {
+			t.Errorf("report: %v", err)
+		}
+	}
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("a file of %d bytes took %s", len(b), took)
+	}
+	return read
+}
+
+// TestDamaged cuts and flips real files: whatever comes out, it is an error or
+// right sizes, soon.
+func TestDamaged(t *testing.T) {
+	for name, b := range seeds(t) {
+		if exercise(t, b) == 0 {
+			t.Errorf("%s: nothing was read of the whole file", name)
+		}
+		step := max(1, len(b)/150)
+		for i := 0; i < len(b); i += step {
+			exercise(t, b[:i])
+			flipped := bytes.Clone(b)
+			flipped[i] ^= 1 << (i % 8)
+			exercise(t, flipped)
+			flipped[i] = 0xff
+			exercise(t, flipped)
+		}
+	}
+}
+
+func FuzzOpen(f *testing.F) {
+	for _, b := range seeds(f) {
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) { exercise(t, b) })
+}
