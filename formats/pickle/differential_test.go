@@ -131,8 +131,8 @@ func aboutTypes(load string) bool {
 	for _, prefix := range []string{"TypeError", "AttributeError", "UnpicklingError: state is not a dictionary",
 		"UnpicklingError: slot state", "UnpicklingError: NEWOBJ", "UnpicklingError: __setstate__", "IndexError: list",
 		"ValueError: dictionary update", "UnpicklingError: Invalid REDUCE",
-		// wfs has no buffers either, and still reads the values beside them.
-		"UnpicklingError: pickle stream refers to out-of-band"} {
+		// wfs has no buffers and no extension registry either, and still reads the values beside them.
+		"UnpicklingError: pickle stream refers to out-of-band", "ValueError: unregistered extension code"} {
 		if strings.HasPrefix(load, prefix) {
 			return true
 		}

@@ -112,7 +112,7 @@ def main():
     link = directory("index-link", index)
     (link / "good.bin").symlink_to(out / "outside.bin")
 
-    case("lfs.bin", "LFS").write_text(
+    case("lfs.bin", "git-lfs pointer").write_text(
         "version https://git-lfs.github.com/spec/v1\noid sha256:" + "0" * 64 + "\nsize 438064459\n")
     unknown = "not a weight file that wfs knows"
     case("model.gguf", unknown).write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 0, 0) + bytes(64))
