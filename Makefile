@@ -66,6 +66,15 @@ fuzz:
 		done; \
 	done
 
+# Takes about a quarter of an hour, 10 GiB of memory and 20 GiB of disk, and needs root to empty caches.
+ROWS   ?=
+ROUNDS ?= 5
+.PHONY: bench
+bench: build system .venv/torch .venv/bench
+	dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
+	WFS=$(CURDIR)/wfs RATARMOUNT=$(CURDIR)/.venv/bench/bin/ratarmount BENCH_DIR="$$dir" ROWS='$(ROWS)' ROUNDS=$(ROUNDS) \
+	PYTHONDONTWRITEBYTECODE=1 HF_HUB_OFFLINE=1 .venv/torch/bin/python integration/bench/bench.py bench
+
 .PHONY: lint
 lint:
 	@unformatted=$$(gofmt -l cmd fs formats integration); \

@@ -230,7 +230,7 @@ func (m *machine) collect(code Code, values []Value) error {
 // extend adds values to the list, set or object on top of the stack.
 func (m *machine) extend(values []Value) error {
 	target, err := m.top()
-	if err != nil {
+	if err != nil || len(values) == 0 {
 		return err
 	}
 	m.budget -= costValue * int64(len(values))
@@ -254,7 +254,7 @@ func (m *machine) update(values []Value) error {
 		return fmt.Errorf("odd number of items")
 	}
 	target, err := m.top()
-	if err != nil {
+	if err != nil || len(values) == 0 {
 		return err
 	}
 	switch t := target.(type) {

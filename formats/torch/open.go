@@ -47,6 +47,9 @@ func Open(src *source.Source) (*checkpoint.Checkpoint, error) {
 	for _, m := range more {
 		m.walk(c)
 	}
+	if c.fault != nil {
+		return nil, c.fault
+	}
 	out.Root = c.chooseRoot(root)
 	noteRoot(out)
 	out.Objects = c.objects(root)

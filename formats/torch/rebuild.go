@@ -15,7 +15,12 @@ type tensorValue struct {
 	array *array
 	parts []part
 	omit  string
+	// damage says that omit is the file's fault: torch would not load it either.
+	damage bool
 }
+
+// errDamaged marks what is wrong with the file, not merely unknown to wfs.
+type errDamaged struct{ error }
 
 // part is a component of a quantized, sparse or nested tensor.
 type part struct {
@@ -85,7 +90,8 @@ func (r *resolver) unwrap(v pickle.Value, level int) (tensorValue, bool) {
 	}
 	t, ok, err := r.rebuild(obj, name, level)
 	if err != nil {
-		t, ok = tensorValue{omit: err.Error()}, true
+		var damaged errDamaged
+		t, ok = tensorValue{omit: err.Error(), damage: errors.As(err, &damaged)}, true
 	}
 	if ok {
 		r.seen[obj] = t
@@ -257,12 +263,15 @@ func (r *resolver) storage(v pickle.Value) (*storage, error) {
 		}
 		s, err := r.resolve(ref)
 		if err != nil {
-			return nil, err
+			return nil, errDamaged{err}
 		}
 		r.storages[id] = s
 		return s, nil
 	case *pickle.Object:
 		t, ok := r.unwrap(v, 0)
+		if ok && t.damage {
+			return nil, errDamaged{errors.New(t.omit)}
+		}
 		if ok && t.omit != "" {
 			return nil, errors.New(t.omit)
 		}

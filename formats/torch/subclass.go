@@ -100,7 +100,7 @@ func (r *resolver) fromBytes(args []pickle.Value) (tensorValue, error) {
 	}
 	root, inner, err := openNested(b)
 	if err != nil {
-		return tensorValue{}, fmt.Errorf("nested file: %w", err)
+		return tensorValue{}, errDamaged{fmt.Errorf("nested file: %w", err)}
 	}
 	inner.depth = r.depth + 1
 	if id, ok := root.(*pickle.PersID); ok {

@@ -19,6 +19,7 @@ type collector struct {
 	walking map[any]bool                  // containers on the way down: cuts cycles
 	hidden  string                        // why tensors are left out of the view, for what is walked now
 	visits  int
+	fault   error // what makes the file unreadable
 }
 
 // maxVisits bounds a walk through containers that contain one another many times.
@@ -83,6 +84,10 @@ func (c *collector) walk(path string, v pickle.Value, depth int) {
 
 // add lists a tensor, or its parts, or why there is none.
 func (c *collector) add(key string, t tensorValue) {
+	if t.damage {
+		c.damaged(key, t.omit)
+		return
+	}
 	if t.omit != "" {
 		c.omit(key, t.omit)
 		return
@@ -98,16 +103,12 @@ func (c *collector) add(key string, t tensorValue) {
 		c.omit(key, err.Error())
 		return
 	}
-	if len(t.array.size) != len(t.array.stride) {
-		c.omit(key, "shape and strides have different lengths")
-		return
-	}
 	id := t.array.identity()
 	tensor := &checkpoint.Tensor{Key: c.unique(key), DType: t.array.dtype, Shape: shape, Hidden: c.hidden, Tied: c.first[id]}
 	if tensor.Tied != nil {
 		tensor.Data = tensor.Tied.Data
 	} else if tensor.Data, err = t.array.data(); err != nil {
-		c.omit(key, err.Error())
+		c.damaged(key, err.Error())
 		return
 	} else {
 		c.first[id] = tensor
@@ -116,6 +117,13 @@ func (c *collector) add(key string, t tensorValue) {
 		c.out.Tensors = make([]*checkpoint.Tensor, 0, c.count)
 	}
 	c.out.Tensors = append(c.out.Tensors, tensor)
+}
+
+// damaged remembers the first tensor whose bytes are not there: such a file is refused.
+func (c *collector) damaged(key, reason string) {
+	if c.fault == nil {
+		c.fault = fmt.Errorf("tensor %.200q: %s", key, reason)
+	}
 }
 
 func (c *collector) omit(key, reason string) {
