@@ -1,0 +1,88 @@
+"""Rows of plain reads: throughput and latency of files in a mount."""
+
+import os
+import random
+import statistics
+import subprocess
+import tempfile
+import time
+
+import data
+from measure import Row, mounted, ratio, read_through, rounds, timed
+
+
+def row_passthrough():
+    """a .safetensors source, throughput against the source itself"""
+    source = data.native()
+
+    def cold():
+        with mounted(source) as (path, _):
+            return timed(read_through, path / "model.safetensors")
+
+    samples = rounds(native=lambda: timed(read_through, source), view=cold)
+    yield Row("passthrough", row_passthrough.__doc__, ratio(samples, "native", "view"), "×", 0.95, "more", samples)
+
+
+def latencies(path, seed, count=2000):
+    """The median time of a pread of 4 KiB anywhere in a file."""
+    size = os.path.getsize(path) // 4096
+    where = random.Random(seed).sample(range(size), count)
+    file = os.open(path, os.O_RDONLY)
+    took = []
+    for page in where:
+        began = time.perf_counter()
+        os.pread(file, 4096, page * 4096)
+        took.append(time.perf_counter() - began)
+    os.close(file)
+    return statistics.median(took)
+
+
+def row_random():
+    """random reads of 4 KiB, median latency against a native file"""
+    with mounted(data.checkpoint()) as (path, _):
+        view = path / "model.safetensors"
+        read_through(view)
+
+        def cold():
+            with mounted(data.checkpoint()) as (fresh, _):
+                return latencies(fresh / "model.safetensors", 1)
+
+        samples = rounds(native=lambda: latencies(data.native(), 1), cold=cold, warm=lambda: latencies(view, 1))
+    yield Row("random cold", row_random.__doc__, ratio(samples, "cold", "native"), "×", 18, "less", samples)
+    yield Row("random warm", row_random.__doc__ + ", again", ratio(samples, "warm", "native"), "×", 1.0, "less", samples)
+
+
+def row_ranges():
+    """a view of 262 144 ranges of 4 KiB, throughput against one of 60 ranges of the same size"""
+    many, few = data.many(262_144, 1024), data.checkpoint()
+
+    def per_byte(source):
+        with mounted(source) as (path, _):
+            view = path / "model.safetensors"
+            return timed(read_through, view) / os.path.getsize(view)
+
+    samples = rounds(many=lambda: per_byte(many), few=lambda: per_byte(few))
+    yield Row("ranges", row_ranges.__doc__, ratio(samples, "few", "many"), "×", 0.8, "more", samples)
+
+
+def row_ratarmount():
+    """a stored zip member, throughput against ratarmount"""
+    source = data.checkpoint()
+    ratarmount = os.environ["RATARMOUNT"]
+
+    def view():
+        with mounted(source) as (path, _):
+            return timed(lambda: [read_through(file) for file in (path / "raw").iterdir()])
+
+    def other():
+        with tempfile.TemporaryDirectory(dir=data.DIRECTORY) as directory:
+            subprocess.run([ratarmount, source, directory], check=True, capture_output=True)
+            try:
+                inside, = os.scandir(directory)
+                members = [os.path.join(inside.path, "data", str(i)) for i in range(60)]
+                return timed(lambda: [read_through(file) for file in members])
+            finally:
+                subprocess.run([ratarmount, "-u", directory], check=True, capture_output=True)
+
+    samples = rounds(wfs=view, ratarmount=other)
+    yield Row("ratarmount", row_ratarmount.__doc__, ratio(samples, "ratarmount", "wfs"), "×", 2, "more", samples)
