@@ -115,7 +115,10 @@ func (fs *fileSystem) GetAttr(_ <-chan struct{}, input *fuse.GetAttrIn, out *fus
 		return fuse.ENOENT
 	}
 	fs.attr(n, &out.Attr)
-	out.SetTimeout(forever)
+	// The root is asked for each time: it is what tells that a daemon is gone.
+	if n.Dir == nil || n.Dir.Parent != nil {
+		out.SetTimeout(forever)
+	}
 	return fuse.OK
 }
 

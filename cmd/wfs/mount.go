@@ -116,8 +116,8 @@ func mount(opt *MountOptions, source, mountpoint string) error {
 	} else {
 		err = startDaemon()
 	}
-	if err != nil && made {
-		os.Remove(mountpoint)
+	if err != nil {
+		removeAll(made)
 	}
 	return err
 }

@@ -13,37 +13,52 @@ import (
 )
 
 // prepareMountpoint makes a missing mountpoint and refuses one that is not fit. A
-// mount that a killed daemon left there is cleaned up. made says that the directory
-// is new.
-func prepareMountpoint(source, mountpoint string) (made bool, err error) {
+// mount that a killed daemon left there is cleaned up. made lists the directories that
+// are new, the deepest first.
+func prepareMountpoint(source, mountpoint string) (made []string, err error) {
 	if stale(mountpoint) {
 		if err := wfs.Unmount(absolutePath(mountpoint), true); err != nil {
-			return false, fmt.Errorf("%s: a mount whose daemon is gone is in the way: %w", mountpoint, err)
+			return nil, fmt.Errorf("%s: a mount whose daemon is gone is in the way: %w", mountpoint, err)
 		}
 	}
 	if _, err := os.Stat(source); err != nil {
-		return false, shortPath(err)
+		return nil, shortPath(err)
 	}
 	if _, err := os.Stat(mountpoint); errors.Is(err, fs.ErrNotExist) {
 		if err := overlap(source, mountpoint); err != nil {
-			return false, err
+			return nil, err
 		}
-		if err := os.Mkdir(mountpoint, 0o755); err != nil {
-			return false, shortPath(err)
+		for dir := absolutePath(mountpoint); ; dir = filepath.Dir(dir) {
+			if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
+				break
+			}
+			made = append(made, dir)
 		}
-		return true, nil
+		if err := os.MkdirAll(mountpoint, 0o755); err != nil {
+			removeAll(made)
+			return nil, shortPath(err)
+		}
+		return made, nil
 	}
 	if m, ok := mountAt(mountpoint); ok && m.fsType == fsType {
-		return false, fmt.Errorf("%s: %s is mounted there: wfs umount it first", mountpoint, strings.TrimPrefix(m.source, "wfs:"))
+		return nil, fmt.Errorf("%s: %s is mounted there: wfs umount it first", mountpoint, strings.TrimPrefix(m.source, "wfs:"))
 	}
 	entries, err := os.ReadDir(mountpoint)
 	if err != nil {
-		return false, shortPath(err)
+		return nil, shortPath(err)
 	}
 	if len(entries) > 0 {
-		return false, fmt.Errorf("%s: the mountpoint is not empty", mountpoint)
+		return nil, fmt.Errorf("%s: the mountpoint is not empty", mountpoint)
 	}
-	return false, overlap(source, mountpoint)
+	return nil, overlap(source, mountpoint)
+}
+
+// removeAll removes directories that were made for a mount that failed, as far as
+// they are empty.
+func removeAll(dirs []string) {
+	for _, dir := range dirs {
+		os.Remove(dir)
+	}
 }
 
 // overlap refuses a mountpoint inside its source, or around it: the daemon would wait
@@ -68,16 +83,17 @@ func realPath(path string) string {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		return real
 	}
-	if parent, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
-		return filepath.Join(parent, filepath.Base(path))
+	if parent := filepath.Dir(path); parent != path {
+		return filepath.Join(realPath(parent), filepath.Base(path))
 	}
 	return path
 }
 
-// stale says whether the path is a mount whose daemon is gone.
+// stale says whether the path is a mount whose daemon is gone. statfs is never
+// answered from a cache.
 func stale(path string) bool {
-	var st syscall.Stat_t
-	err := syscall.Stat(path, &st)
+	var st syscall.Statfs_t
+	err := syscall.Statfs(path, &st)
 	return errors.Is(err, syscall.ENOTCONN) || errors.Is(err, syscall.ECONNABORTED)
 }
 

@@ -25,6 +25,9 @@ type Set struct {
 	// Index is the name of the view's index file
 	// ("model.safetensors.index.json"), "" where there is none.
 	Index string
+	// IndexSource is the index file of the source, which serves as it is when all
+	// shards do; nil where it names other files.
+	IndexSource *source.Source
 }
 
 // Shard is one weight file and the name that its view has.
@@ -44,6 +47,9 @@ type File struct {
 func (m *Model) Close() error {
 	var errs []error
 	for _, set := range m.Sets {
+		if set.IndexSource != nil {
+			errs = append(errs, set.IndexSource.Close())
+		}
 		for _, shard := range set.Shards {
 			errs = append(errs, shard.Source.Close())
 		}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"wfs/formats/checkpoint"
+	"wfs/formats/source"
 )
 
 const indexSuffix = ".index.json"
@@ -103,6 +104,12 @@ func (r *reader) sharded(rel, index string, s stem) (*checkpoint.Set, []string, 
 	}
 	if len(set.Shards) == 0 {
 		return nil, nil, fmt.Errorf("%s: it names no shards", path)
+	}
+	if index == set.Index {
+		if set.IndexSource, err = source.Open(path); err != nil {
+			closeSet(set)
+			return nil, nil, err
+		}
 	}
 	return set, used, nil
 }

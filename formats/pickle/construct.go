@@ -12,8 +12,8 @@ func (m *machine) construct(op *Op) error {
 		if err != nil {
 			return err
 		}
-		module, okModule := names[0].(string)
-		name, okName := names[1].(string)
+		module, okModule := nameText(names[0])
+		name, okName := nameText(names[1])
 		if !okModule || !okName {
 			return fmt.Errorf("module and name are not both text")
 		}
@@ -59,6 +59,15 @@ func (m *machine) construct(op *Op) error {
 		return fmt.Errorf("opcode is not implemented")
 	}
 	return nil
+}
+
+// nameText reads a str, also one that Python 2 wrote as bytes.
+func nameText(v Value) (string, bool) {
+	if b, ok := v.(Bytes); ok && b.Old && b.Data != nil {
+		return string(b.Data), true
+	}
+	s, ok := v.(string)
+	return s, ok
 }
 
 // build records the state that BUILD would give the object below it. A second one

@@ -63,7 +63,7 @@ func (c *collector) stateDict(path string, m *module, depth int) {
 		for _, p := range list {
 			name := keyText(p.key)
 			if t, ok := c.tensor(p.value); ok && !m.transient[name] {
-				c.add(join(path, name), t)
+				c.add(join(path, name, depth), t)
 			}
 		}
 	}
@@ -71,7 +71,7 @@ func (c *collector) stateDict(path string, m *module, depth int) {
 		name := keyText(p.key)
 		if sub, ok := asModule(p.value); ok && depth < maxDepth && !c.walking[p.value] {
 			c.walking[p.value] = true
-			c.stateDict(join(path, name), sub, depth+1)
+			c.stateDict(join(path, name, depth), sub, depth+1)
 			delete(c.walking, p.value)
 		}
 	}
@@ -85,7 +85,7 @@ func (c *collector) hideTensors(path string, m *module, depth int) {
 	for _, p := range m.buffers {
 		name := keyText(p.key)
 		if t, ok := c.tensor(p.value); ok && m.transient[name] {
-			c.add(join(path, name), t)
+			c.add(join(path, name, depth), t)
 		}
 	}
 	c.hidden = "plain attribute of a module"
@@ -95,12 +95,12 @@ func (c *collector) hideTensors(path string, m *module, depth int) {
 		if !ok || internal[name] || t.array == nil || c.first[t.array.identity()] != nil {
 			continue
 		}
-		c.add(join(path, name), t)
+		c.add(join(path, name, depth), t)
 	}
 	for _, p := range m.modules {
 		if sub, ok := asModule(p.value); ok && depth < maxDepth && !c.walking[p.value] {
 			c.walking[p.value] = true
-			c.hideTensors(join(path, keyText(p.key)), sub, depth+1)
+			c.hideTensors(join(path, keyText(p.key), depth), sub, depth+1)
 			delete(c.walking, p.value)
 		}
 	}

@@ -201,7 +201,7 @@ func (r *resolver) view(args []pickle.Value, meta int) (tensorValue, error) {
 	a.size, ok[1] = integers(args[2])
 	a.stride, ok[2] = integers(args[3])
 	if ok != [3]bool{true, true, true} || len(a.size) != len(a.stride) {
-		return tensorValue{}, errArguments
+		return tensorValue{}, errDamaged{errArguments}
 	}
 	if len(args) > meta {
 		a.conj, a.neg = bits(args[meta])

@@ -21,12 +21,12 @@ var stateDictNames = []string{
 // "" means that the whole file is the state dict, or that there is no one choice.
 func (c *collector) chooseRoot(v pickle.Value) string {
 	root := ""
-	for range 3 { // {"checkpoint": {"model": {"state_dict": …}}}
+	for depth := range 3 { // {"checkpoint": {"model": {"state_dict": …}}}
 		name, next, ok := c.candidate(v)
 		if !ok {
 			break
 		}
-		root, v = join(root, name), next
+		root, v = join(root, name, depth), next
 	}
 	return root
 }

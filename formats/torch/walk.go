@@ -35,11 +35,11 @@ func newCollector(r *resolver, out *checkpoint.Checkpoint) *collector {
 // walk adds every tensor below v under path.
 func (c *collector) walk(path string, v pickle.Value, depth int) {
 	if c.visits++; depth > maxDepth || c.visits > maxVisits {
-		c.omit(path, "containers are nested too deep")
+		c.damaged(path, fmt.Sprintf("containers are nested more than %d deep, or in one another again and again", maxDepth))
 		return
 	}
 	if t, ok := c.tensor(v); ok {
-		if path == "" {
+		if depth == 0 {
 			path = "tensor"
 		}
 		c.add(path, t)
@@ -56,12 +56,12 @@ func (c *collector) walk(path string, v pickle.Value, depth int) {
 	}
 	if list, ok := items(v); ok {
 		for i, item := range list {
-			c.walk(join(path, fmt.Sprint(i)), item, depth+1)
+			c.walk(join(path, fmt.Sprint(i), depth), item, depth+1)
 		}
 	}
 	if list, ok := pairs(v); ok {
 		for _, p := range list {
-			c.walk(join(path, keyText(p.key)), p.value, depth+1)
+			c.walk(join(path, keyText(p.key), depth), p.value, depth+1)
 		}
 	}
 	// The attributes of an object whose class nobody needs to know: TorchScript's
@@ -69,13 +69,13 @@ func (c *collector) walk(path string, v pickle.Value, depth int) {
 	if obj, ok := v.(*pickle.Object); ok {
 		for _, p := range attributes(obj.State) {
 			if name := keyText(p.key); name != "_metadata" {
-				c.walk(join(path, name), p.value, depth+1)
+				c.walk(join(path, name, depth), p.value, depth+1)
 			}
 		}
 		if obj.State == nil {
 			if args, ok := items(obj.Args); ok && !isOrderedDict(obj) {
 				for i, arg := range args {
-					c.walk(join(path, fmt.Sprint(i)), arg, depth+1)
+					c.walk(join(path, fmt.Sprint(i), depth), arg, depth+1)
 				}
 			}
 		}
@@ -93,7 +93,7 @@ func (c *collector) add(key string, t tensorValue) {
 		return
 	}
 	for _, p := range t.parts {
-		c.add(join(key, p.name), p.tensorValue)
+		c.add(key+"."+p.name, p.tensorValue)
 	}
 	if t.array == nil {
 		return
@@ -140,8 +140,10 @@ func (c *collector) unique(key string) string {
 	return name
 }
 
-func join(path, name string) string {
-	if path == "" {
+// join is the path of an entry of the container at path, which lies depth levels deep.
+// Keys may be empty, so the path does not tell whether it is the root's.
+func join(path, name string, depth int) string {
+	if depth == 0 {
 		return name
 	}
 	return path + "." + name

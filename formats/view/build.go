@@ -159,7 +159,11 @@ func (b *builder) root() error {
 		}
 		if set.Index != "" {
 			taken[path(set.Dir, set.Index)] = true
-			link(dir, set.Index, b.newFile(set.Shards[0].Source, newGenerated(indexWriter(set, shards)), true))
+			index := b.newFile(set.Shards[0].Source, newGenerated(indexWriter(set, shards)), true)
+			if src := set.IndexSource; src != nil && !slices.ContainsFunc(shards, func(l *safetensors.Layout) bool { return l != nil }) {
+				index.Source, index.content = src, verbatim{src}
+			}
+			link(dir, set.Index, index)
 		}
 	}
 	for _, f := range b.model.Files {
