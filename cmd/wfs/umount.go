@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"syscall"
 	"time"
 
@@ -54,7 +55,9 @@ func umount(mountpoint string, lazy bool) error {
 		return err
 	}
 	for end := time.Now().Add(exitTimeout); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if syscall.Kill(status.PID, 0) == syscall.ESRCH {
+		// A process that has ended, and that its parent has not yet asked for, has no
+		// program any more.
+		if _, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", status.PID)); err != nil {
 			return nil
 		}
 	}

@@ -21,7 +21,7 @@ type Dataset struct {
 	layout  *layout
 	filters []filter
 	fill    []byte
-	reason  string
+	storage string // why the bytes cannot be read
 
 	// In bytes, with the element as one more dimension:
 	dims  []uint64
@@ -57,11 +57,10 @@ func (m *metadata) dataset(n node, h *header) (*Dataset, error) {
 	d.Null = d.space.null
 	el, dims := t.element(d.space.dims)
 	d.Dtype, d.Dims = *el, dims
-	if el.Kind == KindNone {
-		d.reason = el.Reason
-	}
-	if d.fill, err = m.fillValue(h, t.Size); err != nil {
-		return nil, err
+	if el.Kind != KindNone && el.Kind != KindVarString {
+		if d.fill, err = m.fillValue(h, t.Size); err != nil {
+			return nil, err
+		}
 	}
 	if msg := h.find(messagePipeline); msg != nil {
 		if msg, err = m.resolve(msg); err != nil {
@@ -130,10 +129,10 @@ func (d *Dataset) check(m *metadata, h *header) error {
 	return nil
 }
 
-// because remembers the first reason.
+// because remembers the first reason why the bytes cannot be read.
 func (d *Dataset) because(reason string) {
-	if d.reason == "" {
-		d.reason = reason
+	if d.storage == "" {
+		d.storage = reason
 	}
 }
 
@@ -165,15 +164,24 @@ func ceil(a, b uint64) uint64 {
 // Size is the number of bytes that ReadAt serves.
 func (d *Dataset) Size() int64 { return d.size }
 
-// Unsupported is the reason why the dataset's values cannot be shown, or "".
-func (d *Dataset) Unsupported() string { return d.reason }
+// Unsupported is the reason why the dataset's values cannot be shown, or "". ReadAt
+// fails with it.
+func (d *Dataset) Unsupported() string {
+	switch {
+	case d.storage != "":
+		return d.storage
+	case d.Dtype.Kind == KindVarString:
+		return "variable-length strings"
+	}
+	return d.Dtype.Reason
+}
 
 // Contiguous returns where in the file the dataset's bytes are, if they are one
 // plain range of it: no chunks, no filters, nothing that was never written.
 func (d *Dataset) Contiguous() (off, n int64, ok bool) {
 	l := d.layout
 	switch {
-	case d.external() || d.size == 0:
+	case d.storage != "" || d.size == 0:
 		return 0, 0, false
 	case l.class == layoutCompact && l.size != 0:
 		return l.off, d.size, true
@@ -183,14 +191,11 @@ func (d *Dataset) Contiguous() (off, n int64, ok bool) {
 	return 0, 0, false
 }
 
-// external says that the bytes are not in this file, or not readable.
-func (d *Dataset) external() bool { return d.reason != "" && d.Dtype.Kind != KindNone }
-
 // ReadAt reads the dataset's bytes: elements in C order, each as it is in the file.
 // It implements io.ReaderAt for every layout.
 func (d *Dataset) ReadAt(p []byte, off int64) (int, error) {
-	if d.reason != "" {
-		return 0, fmt.Errorf("dataset at address %#x: %w", d.addr, &UnsupportedError{d.reason})
+	if reason := d.Unsupported(); reason != "" {
+		return 0, fmt.Errorf("dataset at address %#x: %w", d.addr, &UnsupportedError{reason})
 	}
 	return d.readRaw(p, off)
 }

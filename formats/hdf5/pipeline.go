@@ -1,9 +1,6 @@
 package hdf5
 
-import (
-	"fmt"
-	"math/bits"
-)
+import "fmt"
 
 // Filters by their registered number.
 const (
@@ -90,6 +87,3 @@ func (fl *filter) unsupported() string {
 	return fmt.Sprintf("filter %s (%d) is not built in", name, fl.id)
 }
 
-// chunkSizeBytes is the width of a filtered chunk's size in the indexes of layout
-// version 4 (H5Dearray.c: one more byte than the unfiltered size needs).
-func chunkSizeBytes(n uint64) int { return min(8, 1+(bits.Len64(n)-1+8)/8) }

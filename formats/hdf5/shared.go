@@ -64,20 +64,14 @@ func (m *metadata) follow(c *cursor, kind uint16) (*message, error) {
 		if err := c.err(); err != nil {
 			return nil, err
 		}
-		for _, s := range m.f.sohm {
-			if kind < 16 && s.kinds&(1<<kind) != 0 {
-				h, err := m.openHeap(s.heap)
-				if err != nil {
-					return nil, err
-				}
-				body, err := h.object(m, id)
-				if err != nil {
-					return nil, err
-				}
-				return &message{f: m.f, kind: kind, body: body, off: c.off}, nil
-			}
+		body, err := m.sharedObject(kind, id)
+		if err != nil {
+			return nil, err
 		}
-		return nil, c.errorf("no heap of shared messages of type %#x", kind)
+		if body == nil {
+			return nil, c.errorf("no heap of shared messages of type %#x", kind)
+		}
+		return &message{f: m.f, kind: kind, body: body, off: c.off}, nil
 	case committed:
 		addr := c.address()
 		if err := c.err(); err != nil {
@@ -94,4 +88,19 @@ func (m *metadata) follow(c *cursor, kind uint16) (*message, error) {
 		return target, nil
 	}
 	return nil, c.errorf("kept in place %d", where)
+}
+
+// sharedObject fetches a message of a kind from the heap of its kind; nil if there
+// is no such heap.
+func (m *metadata) sharedObject(kind uint16, id []byte) ([]byte, error) {
+	for _, s := range m.f.sohm {
+		if kind < 16 && s.kinds&(1<<kind) != 0 {
+			h, err := m.openHeap(s.heap)
+			if err != nil {
+				return nil, err
+			}
+			return h.object(m, id)
+		}
+	}
+	return nil, nil
 }
