@@ -2,8 +2,10 @@ package huggingface
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -84,7 +86,7 @@ func (r *reader) sharded(rel, index string, s stem) (*checkpoint.Set, []string, 
 		c, err := r.shard(rel, name)
 		if err != nil {
 			closeSet(set)
-			if os.IsNotExist(err) {
+			if errors.Is(err, fs.ErrNotExist) {
 				return nil, nil, fmt.Errorf("%s: it names %s, which is missing", path, name)
 			}
 			return nil, nil, err

@@ -55,7 +55,7 @@ func Open(src *source.Source) (*checkpoint.Checkpoint, error) {
 		entries = append(entries, e)
 		return err
 	})
-	if err == nil && p.peek() != 0 {
+	if p.space(); err == nil && p.pos < len(p.b) {
 		err = fmt.Errorf("%w: something follows it", errSyntax)
 	}
 	if err != nil {
