@@ -32,7 +32,7 @@ func decodeDatatype(c *cursor, depth int) (*Datatype, error) {
 	if version < 1 || version > 5 {
 		return nil, c.errorf("version %d", version)
 	}
-	if t.Size == 0 && t.Class != ClassString && t.Class != ClassOpaque {
+	if t.Size == 0 {
 		return nil, c.errorf("elements of no bytes")
 	}
 	var err error

@@ -53,14 +53,14 @@ func fill(p, value []byte, off int64) {
 		clear(p)
 		return
 	}
-	at := int(off % int64(len(value)))
-	n := copy(p, value[at:])
-	for n < len(p) && n < len(value) {
+	size := len(value)
+	n := copy(p, value[int(off%int64(size)):])
+	if n < len(p) {
 		n += copy(p[n:], value)
 	}
-	// From here p repeats itself.
+	// From here p repeats itself: what belongs at n is at every n minus a whole number
+	// of elements too.
 	for n < len(p) {
-		whole := n - n%len(value)
-		n += copy(p[n:], p[:whole])
+		n += copy(p[n:], p[n%size:n])
 	}
 }

@@ -25,7 +25,9 @@ func (m *metadata) collection(addr uint64) (*collection, error) {
 		return c, nil
 	}
 	const what = "global heap collection"
-	head := uint64(8 + m.f.lengthSize)
+	// Both heads are padded to a multiple of eight (H5HGpkg.h).
+	pad := (8 - m.f.lengthSize%8) % 8
+	head := uint64(8 + m.f.lengthSize + pad)
 	c, err := m.cursor(addr, head, what)
 	if err != nil {
 		return nil, err
@@ -46,10 +48,11 @@ func (m *metadata) collection(addr uint64) (*collection, error) {
 	}
 	c.skip(int(head))
 	g := &collection{c.b, make(map[uint32]span)}
-	for c.remaining() >= 8+m.f.lengthSize {
+	for c.remaining() >= int(head) {
 		index := uint32(c.u16())
 		c.skip(2 + 4) // reference count, reserved
 		n := c.length()
+		c.skip(pad)
 		if index == 0 { // free space, always the last
 			break
 		}

@@ -152,7 +152,7 @@ func (m *metadata) symbolTable(msg *message, add func(Link, error) error) error 
 		}
 		c.skip(1)
 		count := int(c.u16())
-		each := 2*m.f.offsetSize + 24
+		each := m.f.lengthSize + m.f.offsetSize + 24
 		if c, err = m.cursor(addr+8, uint64(count*each), "symbol table node"); err != nil {
 			return err
 		}

@@ -68,10 +68,11 @@ func decodeLink(c *cursor) (Link, error) {
 	return l, c.err()
 }
 
-// symbol decodes one entry of a symbol table node (III.C).
+// decodeSymbol decodes one entry of a symbol table node (III.C). The offset of the
+// name is as wide as a length: the specification says an address (H5Gent.c).
 func decodeSymbol(c *cursor, heap *localHeap) (Link, error) {
 	var l Link
-	name := c.uint(c.f.offsetSize)
+	name := c.length()
 	l.Addr = c.address()
 	kind := c.u32()
 	c.skip(4)

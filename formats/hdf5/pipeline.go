@@ -86,4 +86,3 @@ func (fl *filter) unsupported() string {
 	}
 	return fmt.Sprintf("filter %s (%d) is not built in", name, fl.id)
 }
-

@@ -67,7 +67,7 @@ func (f *File) superblock01(c *cursor, version uint8) error {
 	c.address() // free space
 	end := c.address()
 	c.address() // driver information
-	c.skip(f.offsetSize)
+	c.length()  // the root's own name; see decodeSymbol
 	f.root = c.address()
 	return f.checkEnd(c, base, end)
 }

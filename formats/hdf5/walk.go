@@ -15,12 +15,15 @@ var errNoObject = errors.New("no such object")
 
 // walker is one walk over the links of a file.
 type walker struct {
-	m     *metadata
-	fn    func(path string, obj Object) error
-	seen  map[uint64]bool            // groups that were walked into
-	names map[uint64]map[string]Link // of the groups that soft links led through
-	links int
-	steps int // along soft links
+	m    *metadata
+	root *Group
+	fn   func(path string, obj Object) error
+	seen map[uint64]bool // groups that were walked into
+	// Of the groups that soft links led through:
+	groups map[uint64]*Group
+	names  map[uint64]map[string]Link
+	links  int
+	steps  int // along soft links
 }
 
 // Walk calls fn for every link of the file but the root: groups before what is in
@@ -34,8 +37,8 @@ func (f *File) Walk(fn func(path string, obj Object) error) error {
 		return err
 	}
 	w := &walker{
-		m: f.metadata(f.everything()), fn: fn,
-		seen: map[uint64]bool{f.root: true}, names: map[uint64]map[string]Link{},
+		m: f.metadata(f.everything()), root: root, fn: fn,
+		seen: map[uint64]bool{f.root: true}, groups: map[uint64]*Group{}, names: map[uint64]map[string]Link{},
 	}
 	links, err := w.m.links(root)
 	if err != nil {
@@ -121,11 +124,7 @@ func (w *walker) resolve(g *Group, path string, followed int) (Object, error) {
 	}
 	var at Object = g
 	if strings.HasPrefix(path, "/") {
-		root, err := w.m.object(w.m.f.root)
-		if err != nil {
-			return nil, err
-		}
-		at = root
+		at = w.root
 	}
 	for step := range strings.SplitSeq(path, "/") {
 		if step == "" || step == "." {
@@ -142,8 +141,15 @@ func (w *walker) resolve(g *Group, path string, followed int) (Object, error) {
 		if err != nil {
 			return nil, err
 		}
+		if g := w.groups[l.Addr]; g != nil && l.Kind == HardLink {
+			at = g
+			continue
+		}
 		if at, err = w.open(in, &l, followed); err != nil {
 			return nil, err
+		}
+		if g, ok := at.(*Group); ok && l.Kind == HardLink {
+			w.groups[l.Addr] = g
 		}
 	}
 	return at, nil
@@ -177,7 +183,7 @@ func (f *File) Open(path string) (Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &walker{m: f.metadata(f.everything()), names: map[uint64]map[string]Link{}}
+	w := &walker{m: f.metadata(f.everything()), root: root, groups: map[uint64]*Group{}, names: map[uint64]map[string]Link{}}
 	obj, err := w.resolve(root, path, 0)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
