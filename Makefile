@@ -32,6 +32,7 @@ build:
 system:
 	@missing=; \
 	command -v fusermount3 >/dev/null || missing="$$missing fuse3"; \
+	command -v strace >/dev/null || missing="$$missing strace"; \
 	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || missing="$$missing python3-venv"; \
 	if [ -n "$$missing" ]; then $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy $$missing; fi
 	@test -e /dev/fuse || { echo 'make: no /dev/fuse here: load the fuse module, or give the container --device /dev/fuse --cap-add SYS_ADMIN' >&2; exit 1; }

@@ -84,4 +84,5 @@ def main(directory):
     write_tar(at("tar.pt"))
 
 
-main(sys.argv[1])
+if __name__ == "__main__":
+    main(sys.argv[1])
