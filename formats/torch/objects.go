@@ -156,6 +156,9 @@ func (w *objectWriter) dict(list []pair, depth int) ordered {
 // object renders a call that was not made: its class, arguments and state.
 func (w *objectWriter) object(o *pickle.Object, depth int) any {
 	if list, ok := items(o); ok && isSequence(o) {
+		if name, _ := asGlobal(o.Callable); name.name == "set" || name.name == "frozenset" {
+			return ordered{{"set", w.list(list, depth)}}
+		}
 		return w.list(list, depth)
 	}
 	if isOrderedDict(o) {

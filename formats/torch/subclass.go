@@ -131,6 +131,9 @@ func (r *resolver) payload(v pickle.Value) (segment.Data, bool) {
 	case *pickle.Object:
 		name, ok := asGlobal(v.Callable)
 		args, _ := items(v.Args)
+		if ok && len(args) == 0 && (name == global{"builtins", "bytes"} || name == global{"builtins", "bytearray"}) {
+			return segment.Literal(nil), true
+		}
 		if !ok || len(args) == 0 {
 			return nil, false
 		}

@@ -1,0 +1,102 @@
+package integration
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// changing are the system calls that no file may make wfs do while it lists or scans:
+// to run, connect, delete, rename or create.
+const changing = "execve,execveat,fork,vfork,connect,sendto,bind,unlink,unlinkat,rename,renameat,renameat2,mkdir,mkdirat,rmdir," +
+	"symlink,symlinkat,link,linkat,creat,open,openat,truncate,ftruncate,chmod,fchmodat,chown,fchownat,mount,ptrace,kill"
+
+// harmlessCall is a call of the program's own start, or an open that reads.
+var harmlessCall = regexp.MustCompile(`^\d*\s*(execve\("[^"]*wfs"|open(at)?\([^,]*,? ?"[^"]*", O_RDONLY|\+\+\+|---|strace:)`)
+
+// TestPayloads gives wfs pickles that would leave a mark, connect or delete, in every
+// position of every container, under strace: it reports them and does none of it. The
+// mounted files show the tensors beside the payload.
+func TestPayloads(t *testing.T) {
+	dir := t.TempDir()
+	mark := filepath.Join(dir, "mark")
+	var cases []struct{ Name, Source, Verdict string }
+	python(t, "torch", "write_payloads.py", nil, &cases, dir, mark)
+	if len(cases) < 25 {
+		t.Fatalf("%d files were written", len(cases))
+	}
+	codes := map[string]int{"allowed": 0, "unknown": 2, "dangerous": 3}
+	for _, c := range cases {
+		t.Run(c.Name, func(t *testing.T) {
+			r := wfs(t, "scan", c.Source)
+			if r.code != codes[c.Verdict] {
+				t.Errorf("scan: exit code %d, want %d\n%s%s", r.code, codes[c.Verdict], r.stdout, r.stderr)
+			}
+			if strings.Contains(r.stdout, "safe") {
+				t.Errorf("the report claims that something is safe:\n%s", r.stdout)
+			}
+			var report struct {
+				Verdict string `json:"verdict"`
+			}
+			if err := json.Unmarshal([]byte(wfs(t, "scan", "--json", c.Source).stdout), &report); err != nil || report.Verdict != c.Verdict {
+				t.Errorf("scan --json: %v, verdict %q", err, report.Verdict)
+			}
+			for _, command := range []string{"scan", "ls"} {
+				trace(t, command, c.Source)
+			}
+			mountpoint := filepath.Join(t.TempDir(), "mnt")
+			r = wfs(t, "mount", "--refuse-unsafe", c.Source, mountpoint)
+			if refused := r.code != 0; refused != (c.Verdict == "dangerous") && !strings.Contains(r.stderr, "no tensor") {
+				t.Errorf("mount --refuse-unsafe: exit code %d\n%s", r.code, r.stderr)
+			}
+			if r.code == 0 {
+				unmount(t, mountpoint)
+			}
+		})
+	}
+	m := mount(t, filepath.Join(dir, "value-Payload.pt"))
+	if b, err := os.ReadFile(filepath.Join(m, "raw", "w.bin")); err != nil || len(b) != 16 {
+		t.Errorf("the tensor beside the payload: %d bytes, %v", len(b), err)
+	}
+	if b, err := os.ReadFile(filepath.Join(m, "meta", "pickle.txt")); err != nil || !strings.Contains(string(b), "dangerous") {
+		t.Errorf("meta/pickle.txt: %v\n%s", err, b)
+	}
+	if _, err := os.Stat(mark); err == nil {
+		t.Error("a payload ran")
+	}
+	if _, err := os.Stat(filepath.Join(dir, "victim")); err != nil {
+		t.Error("a payload deleted a directory")
+	}
+}
+
+// trace runs a command under strace and looks for calls that change anything.
+func trace(t *testing.T, command, source string) {
+	t.Helper()
+	log := filepath.Join(t.TempDir(), "trace")
+	cmd := exec.Command("strace", "-f", "-o", log, "-e", "trace="+changing, binary, command, source)
+	if out, err := cmd.CombinedOutput(); err != nil && cmd.ProcessState.ExitCode() < 0 {
+		t.Fatalf("strace: %v\n%s", err, out)
+	}
+	b, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
+	if !strings.Contains(lines[0], "execve(") {
+		t.Fatalf("the trace does not begin with execve:\n%s", b)
+	}
+	opened := false
+	for i, line := range lines {
+		opened = opened || strings.Contains(line, source)
+		if i > 0 && strings.Contains(line, "execve(") || !harmlessCall.MatchString(line) {
+			t.Errorf("%s %s: %s", command, source, line)
+		}
+	}
+	if !opened {
+		t.Errorf("the trace does not show that the file was opened:\n%s", b)
+	}
+}
