@@ -285,9 +285,11 @@ class Writer:
             file_type.commit(group.id, (name + " type").encode())
             self.expected[path + " type"] = {"kind": "datatype"}
         d = h5py.Dataset(h5d.create(group.id, name.encode(), file_type, space, plist))
-        self.write(d, dtype, special, shape, late)
+        # HDF5 2.0 frees what it must not when a chunk that was written past its filters
+        # comes to lie over the edge.
+        past = self.write(d, dtype, special, shape, late)
         try:
-            if layout == "chunked" and rng.random() < 0.2:
+            if layout == "chunked" and rng.random() < 0.2 and not past:
                 # Chunks that lie outside after a dataset shrank, and never written ones.
                 d.resize(tuple(rng.randint(1, m if m is not None else n + 20) if n else 0 for n, m in zip(shape, maxshape)))
             self.read(name, path, special)
@@ -319,12 +321,13 @@ class Writer:
         part = tuple(slice(None) for _ in shape)
         what = rng.random()
         if late or what < 0.05:
-            return
+            return False
         if what < 0.35 and shape:
             part = tuple(slice(*sorted((rng.randint(0, n), rng.randint(0, n)))) for n in shape)
         if what > 0.95 and d.chunks and special is None:
             # A chunk written as it is, with filters left out by its mask.
-            return self.direct(d, dtype)
+            self.direct(d, dtype)
+            return True
         if special is not None and special[0] != "complex":
             memory = d.id.get_type()
             raw = np.ascontiguousarray(data)
@@ -341,6 +344,7 @@ class Writer:
             d.id.write(h5s.ALL, h5s.ALL, np.ascontiguousarray(data), d.id.get_type())
         else:
             d[part] = data[part]
+        return False
 
     def direct(self, d, dtype):
         if self.rng.random() < 0.5 or not all(d.shape):
@@ -471,8 +475,6 @@ def main():
         w.run()
         files.append({"file": name, "libver": w.libver, "objects": w.expected})
     json.dump(files, sys.stdout)
-    sys.stdout.flush()
-    os._exit(0)  # HDF5 2.0 frees a complex type made by hand twice when it shuts down
 
 
 main()
