@@ -14,7 +14,6 @@ const lfsPointer = "version https://git-lfs.github.com/spec/"
 var signatures = []struct{ magic, what string }{
 	{lfsPointer, "it is a git-lfs pointer: run `git lfs pull` to fetch the file itself"},
 	{"GGUF", "it is GGUF"},
-	{"\x89HDF\r\n\x1a\n", "it is HDF5"},
 	{"\x1f\x8b", "it is compressed with gzip: unpack it first"},
 	{"\xfd7zXZ\x00", "it is compressed with xz: unpack it first"},
 	{"\x28\xb5\x2f\xfd", "it is compressed with zstd: unpack it first"},

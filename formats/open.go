@@ -5,6 +5,7 @@
 //	torch        zip, legacy and tar files, TorchScript; pickled values → tensors
 //	pickle       bounded opcode scanner, symbolic machine, security report
 //	safetensors  headers, read and laid out
+//	hdf5, keras  a lazy reader of HDF5, and what Keras writes in it
 //	huggingface  directories, shards, indices
 //	checkpoint   the model: Checkpoint, Tensor, DType
 //	segment      the read path of every virtual file
@@ -19,6 +20,7 @@ import (
 
 	"wfs/formats/checkpoint"
 	"wfs/formats/huggingface"
+	"wfs/formats/keras"
 	"wfs/formats/safetensors"
 	"wfs/formats/source"
 	"wfs/formats/torch"
@@ -39,6 +41,7 @@ type format struct {
 
 var readers = []format{
 	{func(prefix []byte, _ *source.Source) bool { return safetensors.Detect(prefix) }, safetensors.Open},
+	{func(prefix []byte, src *source.Source) bool { return keras.Detect(prefix, src) }, keras.Open},
 	{func(prefix []byte, src *source.Source) bool { return torch.Detect(prefix, src) }, torch.Open},
 }
 
@@ -61,7 +64,7 @@ func Open(path string, opt Options) (*checkpoint.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &checkpoint.Model{Path: path, Sets: []*checkpoint.Set{{
+	return &checkpoint.Model{Path: path, Files: c.Files, Sets: []*checkpoint.Set{{
 		Shards: []checkpoint.Shard{{Checkpoint: c, ViewName: "model.safetensors"}},
 	}}}, nil
 }

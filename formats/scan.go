@@ -3,6 +3,7 @@ package formats
 import (
 	"fmt"
 
+	"wfs/formats/keras"
 	"wfs/formats/pickle"
 	"wfs/formats/source"
 	"wfs/formats/torch"
@@ -10,7 +11,7 @@ import (
 
 // Scan reports on the pickles in a file. A file that is no container of pickles has
 // none.
-func Scan(path string) (*torch.ScanReport, error) {
+func Scan(path string) (*pickle.Report, error) {
 	src, err := source.Open(path)
 	if err != nil {
 		return nil, plainPath(err)
@@ -20,11 +21,15 @@ func Scan(path string) (*torch.ScanReport, error) {
 	if n, err := src.ReadAt(prefix, 0); n < len(prefix) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	report := &torch.ScanReport{Pickles: []pickle.Stream{}}
-	if torch.Detect(prefix, src) {
-		if report, err = torch.Scan(src); err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
+	report := &pickle.Report{Pickles: []pickle.Stream{}}
+	switch {
+	case keras.Detect(prefix, src):
+		report, err = keras.Scan(src)
+	case torch.Detect(prefix, src):
+		report, err = torch.Scan(src)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	report.File = path
 	return report, nil

@@ -67,6 +67,8 @@ type Checkpoint struct {
 	// Pickles is the security report, nil where the format has no pickles. It reads
 	// the file when it is called.
 	Pickles func() (Report, error)
+	// Files are members of the file that are passed through (config.json of a .keras).
+	Files []File
 	// Verbatim says that the view may be the source file, byte for byte.
 	Verbatim bool
 }

@@ -2,7 +2,6 @@ package torch
 
 import (
 	"archive/tar"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -12,51 +11,14 @@ import (
 	"wfs/formats/zip"
 )
 
-// ScanReport is what wfs saw in the pickles of one file.
-type ScanReport struct {
-	File      string          `json:"file"`
-	Pickles   []pickle.Stream `json:"pickles"`
-	Container []string        `json:"container,omitempty"` // oddities of the zip or tar around them
-	Verdict   pickle.Verdict  `json:"verdict"`
-}
-
-// JSON implements checkpoint.Report.
-func (r *ScanReport) JSON() ([]byte, error) {
-	b, err := json.MarshalIndent(r, "", "  ")
-	return append(b, '\n'), err
-}
-
-// Text implements checkpoint.Report.
-func (r *ScanReport) Text() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "wfs read the pickles below as data; it ran nothing. Worst seen: %s.\n", r.Verdict)
-	pickle.WriteText(&b, r.Pickles)
-	for _, c := range r.Container {
-		fmt.Fprintf(&b, "container: %s\n", c)
-	}
-	return b.String()
-}
-
-// Dangerous implements checkpoint.Report.
-func (r *ScanReport) Dangerous() string {
-	for _, s := range r.Pickles {
-		for _, g := range s.Globals {
-			if g.Verdict == pickle.Dangerous {
-				return fmt.Sprintf("its pickle %s names %s.%s at byte %d: it %s", s.Name, g.Module, g.Name, g.Offset, g.Reason)
-			}
-		}
-	}
-	return ""
-}
-
-func (r *ScanReport) add(streams []pickle.Stream) {
+func (r *scanner) add(streams []pickle.Stream) {
 	for _, s := range streams {
 		r.Verdict = max(r.Verdict, s.Verdict)
 		r.Pickles = append(r.Pickles, s)
 	}
 }
 
-func (r *ScanReport) note(format string, args ...any) {
+func (r *scanner) note(format string, args ...any) {
 	if len(r.Container) < maxContainerNotes {
 		r.Container = append(r.Container, fmt.Sprintf(format, args...))
 		r.Verdict = max(r.Verdict, pickle.Unknown)
@@ -71,13 +33,16 @@ const (
 // Scan reports on every pickle in a file: all records of a zip that begin like
 // one, whatever their names, all streams of a legacy file, the members of a tar, and
 // what is nested in their bytes.
-func Scan(file segment.Data) (*ScanReport, error) {
-	r := &ScanReport{Pickles: []pickle.Stream{}}
+func Scan(file segment.Data) (*pickle.Report, error) {
+	r := &scanner{pickle.Report{Pickles: []pickle.Stream{}}}
 	err := r.scan(file, "", 0)
-	return r, err
+	return &r.Report, err
 }
 
-func (r *ScanReport) scan(file segment.Data, name string, depth int) error {
+// scanner fills a report.
+type scanner struct{ pickle.Report }
+
+func (r *scanner) scan(file segment.Data, name string, depth int) error {
 	switch {
 	case depth > maxNestedArchives:
 		r.note("%s: archives are nested more than %d deep", name, maxNestedArchives)
@@ -101,7 +66,7 @@ func (r *ScanReport) scan(file segment.Data, name string, depth int) error {
 }
 
 // scanLegacy reports on the five pickles of a legacy file. Storages follow them.
-func (r *ScanReport) scanLegacy(file segment.Data, label string, start int64) {
+func (r *scanner) scanLegacy(file segment.Data, label string, start int64) {
 	end := start
 	for n := 2; n <= 5; n++ {
 		streams, next := pickle.Scan(file, end, file.Size(), fmt.Sprintf("%s %d of 5", label, n))
@@ -118,7 +83,7 @@ func (r *ScanReport) scanLegacy(file segment.Data, label string, start int64) {
 }
 
 // scanTail looks for pickles behind what the reader reads.
-func (r *ScanReport) scanTail(file segment.Data, at int64, label string) {
+func (r *scanner) scanTail(file segment.Data, at int64, label string) {
 	var head [64]byte
 	n, _ := file.ReadAt(head[:min(int64(len(head)), file.Size()-at)], at)
 	if pickle.LooksLikePickle(head[:n]) {
@@ -126,7 +91,7 @@ func (r *ScanReport) scanTail(file segment.Data, at int64, label string) {
 	}
 }
 
-func (r *ScanReport) scanZip(file segment.Data, prefix string, depth int) error {
+func (r *scanner) scanZip(file segment.Data, prefix string, depth int) error {
 	z, err := zip.Open(file, file.Size())
 	if err != nil {
 		return err
@@ -158,7 +123,7 @@ func (r *ScanReport) scanZip(file segment.Data, prefix string, depth int) error 
 }
 
 // scanMember scans a record or member that is named like a pickle or begins like one.
-func (r *ScanReport) scanMember(data segment.Data, name string, depth int) {
+func (r *scanner) scanMember(data segment.Data, name string, depth int) {
 	head := make([]byte, min(512, data.Size()))
 	n, _ := data.ReadAt(head, 0)
 	head = head[:n]
@@ -182,7 +147,7 @@ func plausible(data segment.Data) bool {
 	return err == nil || len(res.Globals) > 0
 }
 
-func (r *ScanReport) scanTar(file segment.Data, prefix string, depth int) error {
+func (r *scanner) scanTar(file segment.Data, prefix string, depth int) error {
 	in := io.NewSectionReader(file, 0, file.Size())
 	archive := tar.NewReader(in)
 	for n := 0; n < maxTarMembers; n++ {
@@ -213,7 +178,7 @@ func (r *ScanReport) scanTar(file segment.Data, prefix string, depth int) error 
 
 // scanTarMember scans pickles between which raw numbers lie: storages and tensors
 // are walked as their reader does, everything else as any other member.
-func (r *ScanReport) scanTarMember(data segment.Data, name string, depth int) {
+func (r *scanner) scanTarMember(data segment.Data, name string, depth int) {
 	s := &stream{file: data}
 	old := &oldTensors{storages: map[int64]*storage{}, tensors: map[int64]*array{}}
 	s.visit = func(off int64) {
