@@ -62,10 +62,8 @@ func (fs *fileSystem) list(input *fuse.ReadIn, add func(fuse.DirEntry, view.Node
 	if !ok || n.Dir == nil {
 		return fuse.ENOTDIR
 	}
-	for i := int(input.Offset); i < n.Dir.Len()+2; i++ {
-		if !add(listing(n.Dir, i)) {
-			break
-		}
+	end := uint64(n.Dir.Len() + 2)
+	for i := input.Offset; i < end && add(listing(n.Dir, int(i))); i++ {
 	}
 	return fuse.OK
 }

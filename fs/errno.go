@@ -49,10 +49,17 @@ func (l *faultLog) due(ino uint64) bool {
 }
 
 // fail counts and logs an error, and maps it.
-func (fs *fileSystem) fail(f *view.File, offset int64, err error) fuse.Status {
+func (fs *fileSystem) fail(f *view.File, offset uint64, err error) fuse.Status {
 	fs.counters.errors.Add(1)
 	if fs.faults.due(f.Ino) {
 		fs.opt.Log.Error("read failed", "file", f.Source.Path, "inode", f.Ino, "offset", offset, "error", err)
 	}
 	return fuse.Status(errnoOf(err))
+}
+
+// panicked answers a request whose handler panicked: a bug, and EIO for this one.
+func (fs *fileSystem) panicked(r any) fuse.Status {
+	fs.counters.errors.Add(1)
+	fs.opt.Log.Error("a request failed", "error", panicked(r))
+	return fuse.EIO
 }

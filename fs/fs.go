@@ -11,12 +11,12 @@ package fs
 
 import (
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
 
 	"wfs/formats/view"
 )
@@ -52,8 +52,7 @@ type fileSystem struct {
 	server  *fuse.Server
 	started time.Time
 
-	opened sync.Map // inode number → *openFile
-	mu     sync.Mutex
+	files  openFiles
 	faults faultLog
 
 	noPassthrough atomic.Bool
@@ -143,11 +142,17 @@ func (fs *fileSystem) attr(n view.Node, a *fuse.Attr) {
 	a.SetTimes(&f.Source.ModTime, &f.Source.ModTime, &f.Source.ModTime)
 }
 
-// Access is decided by the mode, where default_permissions is not set.
+// Access answers access(2) and chdir(2), where default_permissions is not set: what
+// nobody may do, nobody may do.
 func (fs *fileSystem) Access(_ <-chan struct{}, input *fuse.AccessIn) fuse.Status {
-	const write = 2
-	if input.Mask&write != 0 {
+	n, ok := fs.node(input.NodeId)
+	switch {
+	case !ok:
+		return fuse.ENOENT
+	case input.Mask&unix.W_OK != 0:
 		return fuse.EROFS
+	case input.Mask&unix.X_OK != 0 && n.File != nil:
+		return fuse.EACCES
 	}
 	return fuse.OK
 }

@@ -6,7 +6,6 @@ import (
 	"log"
 	"log/slog"
 	"os"
-	"os/exec"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -57,15 +56,18 @@ func Mount(tree *view.Tree, mountpoint string, opt Options) (*Server, error) {
 	root := os.Geteuid() == 0
 	if !root {
 		options = append(options, "ro", "nosuid", "nodev")
-		if _, err := exec.LookPath("fusermount3"); err != nil {
-			return nil, errors.New("fusermount3 is missing: install the package fuse3, or mount as root")
+		if err := haveFusermount(); err != nil {
+			return nil, err
 		}
 	}
 	if opt.AllowOther {
 		options = append(options, "default_permissions")
+		if err := mayAllowOther("/etc/fuse.conf"); err != nil && !root {
+			return nil, err
+		}
 	}
-	server, err := fuse.NewServer(fs, mountpoint, &fuse.MountOptions{
-		FsName:                  "wfs:" + strings.NewReplacer(",", `\,`, "\n", " ").Replace(opt.Source),
+	server, err := newServer(fs, mountpoint, root, &fuse.MountOptions{
+		FsName:                  deviceName(opt.Source),
 		Name:                    "wfs",
 		Options:                 options,
 		AllowOther:              opt.AllowOther,
@@ -81,6 +83,7 @@ func Mount(tree *view.Tree, mountpoint string, opt Options) (*Server, error) {
 		ExtraCapabilities:       fuse.CAP_DIRECT_IO_ALLOW_MMAP,
 		Debug:                   opt.Debug,
 		Logger:                  log.New(logWriter{opt.Log}, "", 0),
+		PanicHandler:            fs.panicked,
 	})
 	if err != nil {
 		return nil, explain(err)
@@ -90,7 +93,8 @@ func Mount(tree *view.Tree, mountpoint string, opt Options) (*Server, error) {
 		server.Serve()
 		close(s.done)
 	}()
-	if err := server.WaitMount(); err != nil {
+	// A root that --uid and --umask close to ourselves has answered too.
+	if err := server.WaitMount(); err != nil && !errors.Is(err, syscall.EACCES) {
 		server.Unmount()
 		return nil, explain(err)
 	}
@@ -98,10 +102,18 @@ func Mount(tree *view.Tree, mountpoint string, opt Options) (*Server, error) {
 	return s, nil
 }
 
+// deviceName is what /proc/mounts shows as the device; programs may go by it.
+// mount(2) takes a page of text at most.
+func deviceName(source string) string {
+	name := "wfs:" + source
+	return name[:min(len(name), unix.PathMax-1)]
+}
+
 // explain says what to do about the usual reasons for which a mount fails.
 func explain(err error) error {
+	_, device := os.Stat("/dev/fuse")
 	switch {
-	case errors.Is(err, os.ErrNotExist) && strings.Contains(err.Error(), "/dev/fuse"), errors.Is(err, syscall.ENODEV):
+	case device != nil, errors.Is(err, syscall.ENODEV):
 		return fmt.Errorf("there is no /dev/fuse: load the fuse module, or start the container with --device /dev/fuse (%w)", err)
 	case errors.Is(err, syscall.EPERM), errors.Is(err, syscall.EACCES):
 		return fmt.Errorf("mounting is not permitted: in a container it takes --cap-add SYS_ADMIN --device /dev/fuse (%w)", err)
@@ -115,33 +127,6 @@ func (s *Server) Done() <-chan struct{} { return s.done }
 // Unmount ends the mount. While files are open in it that is only possible lazily:
 // the name is free at once, and the open files go on until they are closed.
 func (s *Server) Unmount(lazy bool) error { return Unmount(s.mountpoint, lazy) }
-
-// Unmount ends any FUSE mount at mountpoint, also one whose daemon is gone.
-func Unmount(mountpoint string, lazy bool) error {
-	if os.Geteuid() == 0 {
-		flags := unix.UMOUNT_NOFOLLOW
-		if lazy {
-			flags |= unix.MNT_DETACH
-		}
-		return unix.Unmount(mountpoint, flags)
-	}
-	args := []string{"-u", mountpoint}
-	if lazy {
-		args = []string{"-u", "-z", mountpoint}
-	}
-	out, err := exec.Command("fusermount3", args...).CombinedOutput()
-	if err == nil {
-		return nil
-	}
-	text := strings.TrimSpace(string(out))
-	if strings.Contains(strings.ToLower(text), "busy") {
-		return syscall.EBUSY
-	}
-	if text == "" {
-		text = err.Error()
-	}
-	return errors.New(text)
-}
 
 // Stats are the counters so far.
 func (s *Server) Stats() Stats {

@@ -1,0 +1,159 @@
+package fs
+
+import (
+	"fmt"
+	"sync"
+	"syscall"
+	"weak"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"wfs/formats/segment"
+	"wfs/formats/view"
+)
+
+// openFile is what all opens of an inode share: its bytes, made by the first of them.
+type openFile struct {
+	file  *view.File
+	opens int // guarded by openFiles.mu
+
+	once    sync.Once // guards the rest
+	content *content
+	err     error
+	backing int32 // id of the source in the kernel, for passthrough
+}
+
+// content is the bytes of a file.
+type content struct{ data segment.Data }
+
+// openFiles is every inode that is open.
+type openFiles struct {
+	// mu is held for the maps alone, never while a file is made or read: a source
+	// that hangs must not keep other files from being opened.
+	mu   sync.Mutex
+	open map[uint64]*openFile
+	// recent finds the contents of closed files until they are collected. Loaders
+	// open a file again and again (safetensors does twice for each safe_open), and to
+	// lay out a view of 200 000 tensors takes 50 ms.
+	recent map[uint64]weak.Pointer[content]
+}
+
+// maxRecent bounds recent; its entries cost little, and most point to nothing.
+const maxRecent = 1024
+
+// acquire counts one open more of a file.
+func (t *openFiles) acquire(f *view.File) *openFile {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	o := t.open[f.Ino]
+	if o == nil {
+		if t.open == nil {
+			t.open = map[uint64]*openFile{}
+		}
+		o = &openFile{file: f}
+		t.open[f.Ino] = o
+	}
+	o.opens++
+	return o
+}
+
+// release takes one open back, and says whether it was the last.
+func (t *openFiles) release(o *openFile) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if o.opens--; o.opens > 0 {
+		return false
+	}
+	delete(t.open, o.file.Ino)
+	return true
+}
+
+// get finds an open file by its handle, which is its inode number.
+func (t *openFiles) get(handle uint64) *openFile {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.open[handle]
+}
+
+func (t *openFiles) recall(ino uint64) *content {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.recent[ino].Value()
+}
+
+func (t *openFiles) remember(ino uint64, c *content) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.recent == nil || len(t.recent) >= maxRecent {
+		t.recent = map[uint64]weak.Pointer[content]{}
+	}
+	t.recent[ino] = weak.Make(c)
+}
+
+// Open makes the file readable. The page cache of an earlier open is kept, or every
+// reopen would start cold. O_DIRECT needs nothing: the kernel then sends each read
+// here (fs/fuse/file.c, fuse_direct_IO).
+func (fs *fileSystem) Open(_ <-chan struct{}, input *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
+	n, ok := fs.node(input.NodeId)
+	if !ok || n.File == nil {
+		return fuse.ENOENT
+	}
+	if input.Flags&syscall.O_ACCMODE != syscall.O_RDONLY {
+		return fuse.EROFS
+	}
+	o := fs.files.acquire(n.File)
+	o.once.Do(func() { o.err = fs.prepare(o) })
+	err := o.err
+	if err == nil {
+		err = n.File.Source.Verify()
+	}
+	if err != nil {
+		fs.drop(o)
+		return fs.fail(n.File, 0, err)
+	}
+	fs.counters.opens.Add(1)
+	out.Fh = n.File.Ino
+	if o.backing != 0 {
+		out.OpenFlags = fuse.FOPEN_PASSTHROUGH
+		out.BackingID = o.backing
+		return fuse.OK
+	}
+	out.OpenFlags = fuse.FOPEN_KEEP_CACHE
+	return fuse.OK
+}
+
+// prepare makes the bytes of a file that was not open. It fails rather than promise
+// with stat what it does not have: the kernel shows zeros for what is missing.
+func (fs *fileSystem) prepare(o *openFile) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = panicked(r)
+		}
+	}()
+	if o.content = fs.files.recall(o.file.Ino); o.content == nil {
+		data, err := o.file.Open()
+		if err != nil {
+			return err
+		}
+		if want, got := o.file.Size(), data.Size(); want != got {
+			return fmt.Errorf("%d bytes where stat says %d", got, want)
+		}
+		o.content = &content{data}
+		fs.files.remember(o.file.Ino, o.content)
+	}
+	o.backing = fs.registerBacking(o.file)
+	return nil
+}
+
+// Release drops the bytes with the last open.
+func (fs *fileSystem) Release(_ <-chan struct{}, input *fuse.ReleaseIn) {
+	if o := fs.files.get(input.Fh); o != nil {
+		fs.drop(o)
+	}
+}
+
+func (fs *fileSystem) drop(o *openFile) {
+	if fs.files.release(o) {
+		fs.unregisterBacking(o)
+	}
+}
