@@ -60,6 +60,13 @@ func Open(path string, opt Options) (*checkpoint.Model, error) {
 			return OpenFile(file, opt)
 		})
 	}
+	if src, err := source.Open(path); err == nil {
+		defer src.Close()
+		prefix := make([]byte, min(4096, src.Size()))
+		if n, _ := src.ReadAt(prefix, 0); keras.DetectIndex(prefix[:n]) {
+			return keras.OpenIndex(src, func(file string) (*checkpoint.Checkpoint, error) { return OpenFile(file, opt) })
+		}
+	}
 	c, err := OpenFile(path, opt)
 	if err != nil {
 		return nil, err

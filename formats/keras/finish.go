@@ -55,9 +55,7 @@ func (w *walker) finish(configs map[string]string) {
 	if len(objects) > 0 {
 		w.out.Objects = objects
 	}
-	for _, found := range lambdas(configs) {
-		w.out.Notes = append(w.out.Notes, found)
-	}
+	w.out.Notes = append(w.out.Notes, lambdas(configs)...)
 }
 
 // report is what wfs scan says of configurations: Keras decodes and runs the code of

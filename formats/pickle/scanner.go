@@ -41,7 +41,6 @@ type Scanner struct {
 	window   []byte
 	start    int64 // offset of window[0]
 	pos      int   // in window
-	fileErr  error
 	readSize int
 }
 

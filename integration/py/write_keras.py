@@ -46,6 +46,18 @@ def case(name, root="", member=None, **more):
     cases.append({"name": f"keras{version}-{name}", "source": str(path), "expected": str(out / f"{name}.npz"), "root": root, **more})
 
 
+def shards(m):
+    """The shards of a .weights.json hold together what one file would."""
+    index = json.loads((out / "sharded.weights.json").read_text())
+    files = sorted({f for v in index["weight_map"].values() for f in ([v] if isinstance(v, str) else v)})
+    assert len(files) > 1, files
+    values = {}
+    for file in files:
+        values.update(read(out / file))
+    np.savez(out / "sharded.npz", **{k.replace("/", "|"): v for k, v in values.items()})
+    cases.append({"name": "keras3-sharded", "source": str(out / "sharded.weights.json"), "expected": str(out / "sharded.npz"), "root": ""})
+
+
 def model(layers, sequential, model_class, inputs):
     x = inputs((8,), name="in")
     inner = sequential([layers.Dense(5, name="inner_dense"), layers.BatchNormalization()], name="inner")
@@ -80,6 +92,9 @@ def main():
         case("model.weights.h5")
         m.save(out / "model.keras")
         case("model.keras", member="model.weights.h5", passed=["config.json", "metadata.json"])
+        keras.saving.save_weights(m, out / "sharded.weights.json", max_shard_size=0.0000005) \
+            if hasattr(keras.saving, "save_weights") else m.save_weights(out / "sharded.weights.json", max_shard_size=0.0000005)
+        shards(m)
         keras.config.set_dtype_policy("bfloat16")
         b = keras.Sequential([keras.Input((4,)), layers.Dense(12), layers.Embedding(3, 2)])
         b.save_weights(out / "bf16.weights.h5")
