@@ -17,6 +17,10 @@ type Options struct {
 	// MaxObjects is how many links Walk follows before it gives up; 0 means
 	// DefaultMaxObjects.
 	MaxObjects int
+
+	// anyChecksum lets structures pass whose checksum is wrong: tests that damage
+	// files would never get past it.
+	anyChecksum bool
 }
 
 // Defaults of Options.

@@ -72,7 +72,7 @@ def create(f, name, shape, dtype, maxshape=None, chunk=None, edges=False, early=
 
 def common(f):
     """What every version of the format can hold."""
-    for dtype in ["<f4", ">f4", "<f2", ">f8", "<i8", ">u2", "i1", "?", "<c8", ">c16", "S5", "V2"]:
+    for dtype in ["<f4", ">f4", "<f2", ">f8", "<i8", ">u2", "?", "<c8", ">c16", "S5", "V2"]:
         name = dtype.replace("<", "little ").replace(">", "big ").replace("?", "bool")
         f.create_dataset("types/" + name, data=np.frombuffer(ramp((6 * np.dtype(dtype).itemsize,), "u1").tobytes(), "u1").view("u1").astype("u1").view(dtype if dtype != "?" else "u1").reshape(2, 3) if dtype != "?" else ramp((2, 3), "u1") % 2 == 1)
     f["types/scalar"] = np.float32(1.5)
@@ -100,7 +100,7 @@ def common(f):
     f.create_dataset("late", (9,), ">i4", fillvalue=5)
     d = g.create_dataset("shrunk", data=x, chunks=(4, 4), maxshape=(None, None))
     d.resize((9, 9))
-    g.create_dataset("many", data=ramp((40, 40), "u1"), chunks=(1, 2))
+    g.create_dataset("many", data=ramp((40, 40), "u1"), chunks=(3, 4))
     g.create_dataset("scaled", data=ramp((40,), "<i4"), chunks=(10,), scaleoffset=0).attrs["refused"] = "filter scaleoffset (6) is not built in"
     plist = h5p.create(h5p.DATASET_CREATE)
     plist.set_layout(h5d.COMPACT)
@@ -113,7 +113,7 @@ def common(f):
     f["loop"] = h5py.SoftLink("/loop")
     f["cycle"] = f["/"]
     big = f.create_group("big")
-    for i in range(40):
+    for i in range(24):
         big["link %02d" % i] = f["compact"]
         big.attrs["attribute %02d" % i] = i
     f.attrs["names"] = ["one", "two"]
@@ -128,15 +128,15 @@ def special(f):
     x = ramp((20, 30), "<f4")
     create(f, "implicit", (20, 30), "<f4", chunk=(7, 8), early=True)[:] = x
     create(f, "edges", (20, 30), "<f4", chunk=(7, 8), edges=True, deflate=True)[:] = x
-    create(f, "paged fixed", (3000,), "i1", chunk=(1,))[2500] = 1
-    create(f, "paged fixed gzip", (3000,), "i1", chunk=(1,), deflate=True)[10:20] = 1
+    create(f, "paged fixed", (1100,), "i1", chunk=(1,))[1050] = 1
+    create(f, "paged fixed gzip", (1100,), "i1", chunk=(1,), deflate=True)[10:20] = 1
     d = create(f, "paged endless", (200000,), "i1", maxshape=(None,), chunk=(1,))
     d[[0, 5, 100, 3000, 140000]] = [1, 2, 3, 4, 5]
-    create(f, "deep", (60, 60), "i1", maxshape=(None, None), chunk=(2, 2))[:] = ramp((60, 60), "i1")
+    create(f, "deep", (40, 40), "i1", maxshape=(None, None), chunk=(2, 2))[:] = ramp((40, 40), "i1")
     layout = h5py.VirtualLayout(shape=(4,), dtype="<f4")
     layout[:] = h5py.VirtualSource("source.h5", "x", shape=(4,))
     f.create_virtual_dataset("virtual", layout).attrs["refused"] = "virtual dataset reads other files: source.h5"
-    f.attrs["huge"] = np.arange(8200) * 0.5
+    f.attrs["huge"] = np.arange(8192) * 0.5
     half = h5t.IEEE_F16LE.copy()
     half.set_fields(15, 7, 8, 0, 7)
     half.set_ebias(127)
@@ -153,9 +153,11 @@ def write(name, fill, libver, userblock=None, shared=False):
     fcpl = h5p.create(h5p.FILE_CREATE)
     if userblock:
         fcpl.set_userblock(userblock)
+        call("H5Pset_istore_k", ctypes.c_int64(fcpl.id), ctypes.c_uint(3))  # small nodes, and superblock version 1
+        call("H5Pset_sym_k", ctypes.c_int64(fcpl.id), ctypes.c_uint(2), ctypes.c_uint(2))
     if shared:
         call("H5Pset_shared_mesg_nindexes", ctypes.c_int64(fcpl.id), ctypes.c_uint(1))
-        call("H5Pset_shared_mesg_index", ctypes.c_int64(fcpl.id), ctypes.c_uint(0), ctypes.c_uint(0x02 | 0x08 | 0x20 | 0x800 | 0x1000), ctypes.c_uint(10))
+        call("H5Pset_shared_mesg_index", ctypes.c_int64(fcpl.id), ctypes.c_uint(0), ctypes.c_uint(0x08 | 0x20 | 0x800), ctypes.c_uint(10))
     fapl = h5p.create(h5p.FILE_ACCESS)
     fapl.set_libver_bounds(*libver)
     with h5py.File(h5py.h5f.create(os.path.join(directory, name).encode(), h5py.h5f.ACC_TRUNC, fcpl, fapl)) as f:
@@ -163,11 +165,31 @@ def write(name, fill, libver, userblock=None, shared=False):
     expect(name)
 
 
+def seed(version):
+    """A small file for the fuzzer: a little of all."""
+    def fill(f):
+        x = ramp((5, 6), "<f4")
+        f.create_dataset("plain", data=x, chunks=(3, 4), compression="gzip", shuffle=True, fletcher32=True)
+        if version > 0:
+            f.create_dataset("endless", data=x, chunks=(3, 4), maxshape=(None, 6))
+            f.create_dataset("both", data=x, chunks=(3, 4), maxshape=(None, None), compression="lzf")
+            f.create_dataset("one", data=x, chunks=(5, 6), compression="gzip")
+            g = f.create_group("big", track_order=True)
+            for i in range(9):
+                g["link%d" % i] = h5py.SoftLink("../one")
+                g.attrs["a%d" % i] = i
+        f.create_dataset("text", data=["a", "b"], dtype=h5py.string_dtype())
+        f["soft"] = h5py.SoftLink("/plain")
+        f.attrs["t"] = "text"
+    return fill
+
+
 V = h5py.h5f
 write("earliest.h5", common, (V.LIBVER_EARLIEST, V.LIBVER_V18), userblock=512)
-write("v18.h5", common, (V.LIBVER_V18, V.LIBVER_V18))
 write("v110.h5", common, (V.LIBVER_V110, V.LIBVER_V110), shared=True)
 write("latest.h5", common, (V.LIBVER_LATEST, V.LIBVER_LATEST))
 write("special.h5", special, (V.LIBVER_LATEST, V.LIBVER_LATEST))
+write("seed-old.h5", seed(0), (V.LIBVER_EARLIEST, V.LIBVER_V18), userblock=512)
+write("seed-new.h5", seed(1), (V.LIBVER_LATEST, V.LIBVER_LATEST))
 with open(os.path.join(directory, "expected.json"), "w") as f:
     json.dump(expected, f, indent=1, sort_keys=True)
