@@ -71,7 +71,7 @@ fuzz:
 ROWS   ?=
 ROUNDS ?= 5
 .PHONY: bench
-bench: build system .venv/torch .venv/bench
+bench: build system .venv/torch .venv/keras .venv/bench
 	dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
 	WFS=$(CURDIR)/wfs RATARMOUNT=$(CURDIR)/.venv/bench/bin/ratarmount BENCH_DIR="$$dir" ROWS='$(ROWS)' ROUNDS=$(ROUNDS) \
 	PYTHONDONTWRITEBYTECODE=1 HF_HUB_OFFLINE=1 .venv/torch/bin/python integration/bench/bench.py bench

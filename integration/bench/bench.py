@@ -11,13 +11,14 @@ import platform
 import sys
 import time
 
+import arrays
 import daemon
 import listing
 import loading
 import plot
 import reading
 
-MODULES = (loading, reading, listing, daemon)
+MODULES = (loading, reading, listing, daemon, arrays)
 ALL = {name.removeprefix("row_"): function for module in MODULES
        for name, function in vars(module).items() if name.startswith("row_")}
 
