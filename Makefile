@@ -31,8 +31,9 @@ build:
 .PHONY: system
 system:
 	@missing=; \
-	command -v fusermount3 >/dev/null || missing="$$missing fuse3"; \
-	command -v strace >/dev/null || missing="$$missing strace"; \
+	for need in fusermount3:fuse3 strace:strace groff:groff-base zsh:zsh fish:fish; do \
+		command -v $${need%:*} >/dev/null || missing="$$missing $${need#*:}"; \
+	done; \
 	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || missing="$$missing python3-venv"; \
 	if [ -n "$$missing" ]; then $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy $$missing; fi
 	@test -e /dev/fuse || { echo 'make: no /dev/fuse here: load the fuse module, or give the container --device /dev/fuse --cap-add SYS_ADMIN' >&2; exit 1; }

@@ -77,8 +77,8 @@ func completeFish(w io.Writer) {
 	}
 }
 
-// completed are the commands that scripts complete: all but this one, which would
-// refer to itself.
+// completed are the commands that scripts complete, and the manual describes: all but
+// those that read this list, which would refer to themselves.
 func completed() []command {
 	return []command{mountCommand, umountCommand, lsCommand, scanCommand, statusCommand, versionCommand}
 }

@@ -2,13 +2,17 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"wfs/fs"
 )
@@ -19,76 +23,143 @@ type mountStatus struct {
 	Source     string `json:"source"`
 	Mountpoint string `json:"mountpoint"`
 	fs.Stats
+	uid int // of the daemon, as the kernel says
 }
 
 func statusOf(server *fs.Server, source, mountpoint string) func() mountStatus {
-	return func() mountStatus { return mountStatus{os.Getpid(), absolutePath(source), mountpoint, server.Stats()} }
+	return func() mountStatus {
+		return mountStatus{PID: os.Getpid(), Source: source, Mountpoint: mountpoint, Stats: server.Stats()}
+	}
 }
 
-// controlDir holds a socket for each daemon of this user. In a directory that all
-// may write to, it is the user's alone.
-func controlDir() string {
-	if os.Geteuid() == 0 {
-		return "/run/wfs"
+// controlDirs are the directories that can hold the sockets of a user's daemons; the
+// first that works does. They do not hang on the environment alone: mount may have run
+// at login and status runs in a cron job.
+func controlDirs(uid int) []string {
+	shared := fmt.Sprintf("/tmp/wfs-%d", uid)
+	if uid == 0 {
+		return []string{"/run/wfs", shared}
 	}
-	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
-		return filepath.Join(dir, "wfs")
+	dirs := []string{fmt.Sprintf("/run/user/%d/wfs", uid), shared}
+	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" && uid == os.Geteuid() {
+		dirs = append([]string{filepath.Join(dir, "wfs")}, dirs...)
 	}
-	return filepath.Join(os.TempDir(), fmt.Sprintf("wfs-%d", os.Geteuid()))
+	return dirs
+}
+
+// private makes a directory that nobody but this user can write to. Where all may
+// write, somebody else can have been first.
+func private(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return err
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || !info.IsDir() || int(st.Uid) != os.Geteuid() || info.Mode().Perm()&0o077 != 0 {
+		return fmt.Errorf("%s is not a directory of this user alone", dir)
+	}
+	return nil
 }
 
 // listenControl answers wfs status with one line of JSON for each connection. A
 // mount works without it.
-func listenControl(log *slog.Logger, status func() mountStatus) io.Closer {
-	dir := controlDir()
-	path := filepath.Join(dir, fmt.Sprintf("%d.sock", os.Getpid()))
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		log.Warn("wfs status will not see this mount", "error", err)
-		return io.NopCloser(nil)
-	}
-	os.Remove(path) // of a process that had our pid
-	listener, err := net.Listen("unix", path)
-	if err != nil {
-		log.Warn("wfs status will not see this mount", "error", err)
-		return io.NopCloser(nil)
-	}
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			conn.SetDeadline(time.Now().Add(time.Second))
-			json.NewEncoder(conn).Encode(status())
-			conn.Close()
-		}
-	}()
-	return listener
-}
-
-// daemons asks every daemon of this user. The sockets of dead ones are removed.
-func daemons() []mountStatus {
-	paths, _ := filepath.Glob(filepath.Join(controlDir(), "*.sock"))
-	var all []mountStatus
-	for _, path := range paths {
-		conn, err := net.DialTimeout("unix", path, time.Second)
-		if err != nil {
-			os.Remove(path)
+func listenControl(log *slog.Logger, dirs []string, status func() mountStatus) io.Closer {
+	var errs []error
+	for _, dir := range dirs {
+		if err := private(dir); err != nil {
+			errs = append(errs, err)
 			continue
 		}
-		conn.SetDeadline(time.Now().Add(time.Second))
-		var s mountStatus
-		if json.NewDecoder(conn).Decode(&s) == nil {
-			all = append(all, s)
+		path := filepath.Join(dir, fmt.Sprintf("%d.sock", os.Getpid()))
+		os.Remove(path) // of a process that had our pid
+		listener, err := net.Listen("unix", path)
+		if err != nil {
+			errs = append(errs, err)
+			continue
 		}
+		go answer(listener, status)
+		return listener
+	}
+	log.Warn("wfs status will not see this mount", "error", errors.Join(errs...))
+	return io.NopCloser(nil)
+}
+
+func answer(listener net.Listener, status func() mountStatus) {
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		conn.SetDeadline(time.Now().Add(time.Second))
+		json.NewEncoder(conn).Encode(status())
 		conn.Close()
+	}
+}
+
+// daemons asks every daemon that can be asked: of this user, and for root those of
+// all users who have mounts.
+func daemons() []mountStatus {
+	uids := []int{os.Geteuid()}
+	if os.Geteuid() == 0 {
+		seen := map[int]bool{0: true}
+		for _, m := range mounts() {
+			if m.fsType == fsType && m.user > 0 && !seen[m.user] {
+				seen[m.user] = true
+				uids = append(uids, m.user)
+			}
+		}
+	}
+	var all []mountStatus
+	for _, uid := range uids {
+		for _, dir := range controlDirs(uid) {
+			paths, _ := filepath.Glob(filepath.Join(dir, "*.sock"))
+			for _, path := range paths {
+				s, err := ask(path)
+				switch {
+				case err == nil && s.uid == uid:
+					all = append(all, s)
+				case errors.Is(err, syscall.ECONNREFUSED) && uid == os.Geteuid():
+					os.Remove(path) // its daemon was killed
+				}
+			}
+		}
 	}
 	return all
 }
 
-func findStatus(mountpoint string) (mountStatus, bool) {
-	for _, s := range daemons() {
-		if s.Mountpoint == mountpoint || realPath(s.Mountpoint) == mountpoint {
+// ask reads one daemon's status. Who answers is what the kernel says, not the answer.
+func ask(path string) (s mountStatus, err error) {
+	const limit = 64 << 10
+	conn, err := net.DialTimeout("unix", path, time.Second)
+	if err != nil {
+		return s, err
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(time.Second))
+	if err := json.NewDecoder(io.LimitReader(conn, limit)).Decode(&s); err != nil {
+		return s, err
+	}
+	raw, err := conn.(*net.UnixConn).SyscallConn()
+	if err != nil {
+		return s, err
+	}
+	var peer *unix.Ucred
+	if e := raw.Control(func(fd uintptr) {
+		peer, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	}); e != nil || err != nil {
+		return s, errors.Join(e, err)
+	}
+	s.PID, s.uid = int(peer.Pid), int(peer.Uid)
+	return s, nil
+}
+
+// of finds the status of a mount.
+func (m mountEntry) of(known []mountStatus) (mountStatus, bool) {
+	for _, s := range known {
+		if s.Mountpoint == m.path && (s.uid == m.user || m.user < 0) {
 			return s, true
 		}
 	}

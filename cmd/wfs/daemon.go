@@ -31,6 +31,9 @@ type started struct {
 	Notes []string `json:"notes,omitempty"`
 }
 
+// endedEarly is the error of a daemon that said nothing.
+const endedEarly = "the daemon ended before it was ready"
+
 func isDaemon() bool { return os.Getenv(daemonMark) != "" }
 
 // startDaemon runs this command again in a session of its own and waits until it
@@ -66,7 +69,7 @@ func startDaemon() error {
 			err = json.Unmarshal(line, &s)
 		}
 		if err != nil {
-			s.Error = "the daemon ended before it was ready"
+			s.Error = endedEarly
 		}
 		answer <- s
 	}()
@@ -88,6 +91,9 @@ func startDaemon() error {
 	go func() { cmd.Wait(); close(ended) }()
 	select {
 	case <-ended:
+		if s.Error == endedEarly { // "signal: killed" is all that is left of some
+			s.Error += ": " + cmd.ProcessState.String()
+		}
 	case <-time.After(10 * time.Second):
 		cmd.Process.Kill()
 	}

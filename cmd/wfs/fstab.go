@@ -23,39 +23,43 @@ func (o *MountOptions) applyOptions(list string) error {
 		case option == "" || ignored[name] || strings.HasPrefix(name, "x-") || strings.HasPrefix(name, "comment"):
 			continue
 		case name == "rw":
-			return usagef("the option rw cannot be had: a mount of weights is read-only")
+			// mount(8) says rw where nothing says ro, also for "defaults".
+			return usagef("the option rw cannot be had: a mount of weights is read-only, write ro")
 		}
 		name = strings.ReplaceAll(name, "_", "-")
-		var err error
-		switch name {
-		case "allow-other":
-			o.AllowOther = true
-		case "uid":
-			o.UID, err = strconv.Atoi(value)
-		case "gid":
-			o.GID, err = strconv.Atoi(value)
-		case "umask":
-			o.Umask = value
-		case "layout":
-			o.Layout = value
-		case "root":
-			o.Root = value
-		case "log-file":
-			o.LogFile = value
-		case "log-level":
-			o.LogLevel = value
-		case "xattr":
-			o.XAttr = true
-		case "refuse-unsafe":
-			o.RefuseUnsafe = true
-		default:
+		if set, ok := o.switches()[name]; ok && !hasValue {
+			*set = true
+			continue
+		}
+		if text, ok := o.texts()[name]; ok {
+			if value == "" {
+				return usagef("mount option %q lacks its value", name)
+			}
+			*text = value
+			continue
+		}
+		number, ok := map[string]*int{"uid": &o.UID, "gid": &o.GID}[name]
+		if !ok {
 			return usagef("unknown mount option %q", option)
 		}
-		if err != nil || !hasValue && strings.Contains("uid gid umask layout root log-file log-level", name) {
-			return usagef("mount option %q lacks its value", option)
+		n, err := strconv.ParseUint(value, 10, 32)
+		if err != nil {
+			return usagef("mount option %s takes a number, not %q", name, value)
 		}
+		*number = int(n)
 	}
 	return nil
+}
+
+// switches and texts are the options that are flags too, by name.
+func (o *MountOptions) switches() map[string]*bool {
+	return map[string]*bool{"allow-other": &o.AllowOther, "xattr": &o.XAttr, "refuse-unsafe": &o.RefuseUnsafe}
+}
+
+func (o *MountOptions) texts() map[string]*string {
+	return map[string]*string{
+		"umask": &o.Umask, "layout": &o.Layout, "root": &o.Root, "log-file": &o.LogFile, "log-level": &o.LogLevel,
+	}
 }
 
 func splitOptions(list string) []string {

@@ -16,27 +16,32 @@ import (
 )
 
 var lsCommand = command{
-	name: "ls", args: "[--json] SOURCE", summary: "list the tensors of a file or directory, without mounting it",
+	name: "ls", args: "[--json] [--root KEY] SOURCE", summary: "list the tensors of a file or directory, without mounting it",
 	help: `
 Prints key, dtype, shape, size and what a tensor is tied to, in the order of the file.
 
   wfs ls model.pt
   wfs ls --json model.pt | jq '.tensors[].key'
+  wfs ls --root ema_model checkpoint.pt     # what a view of that state dict holds
 
 exit codes: 0 success, 1 failure, 2 wrong usage`,
 	new: func(flags *pflag.FlagSet) func([]string) error {
 		asJSON := flags.Bool("json", false, "print JSON, with exact sizes")
+		root := flags.String("root", "", "list the view of the state dict at this key, with the keys that it has there")
 		return func(args []string) error {
 			if len(args) != 1 {
 				return usagef("ls takes one SOURCE")
 			}
 			raiseFileLimit()
-			model, err := formats.Open(args[0], formats.Options{})
+			model, err := formats.Open(args[0], formats.Options{Root: *root})
 			if err != nil {
 				return err
 			}
 			defer model.Close()
 			out := bufio.NewWriterSize(os.Stdout, 1<<16)
+			if *root != "" {
+				viewOnly(model)
+			}
 			if *asJSON {
 				err = listJSON(out, model)
 			} else {
@@ -49,6 +54,23 @@ exit codes: 0 success, 1 failure, 2 wrong usage`,
 			return out.Flush()
 		}
 	},
+}
+
+// viewOnly leaves what the views hold, under the keys that they have in them. Ties
+// stay as they are: their names are those of the file.
+func viewOnly(model *checkpoint.Model) {
+	for _, set := range model.Sets {
+		for _, shard := range set.Shards {
+			views := shard.View()
+			tensors := make([]*checkpoint.Tensor, len(views))
+			for i, v := range views {
+				t := *v.Tensor
+				t.Key = v.Key
+				tensors[i] = &t
+			}
+			shard.Tensors = tensors
+		}
+	}
 }
 
 // each calls fn for every tensor with the directory of its weights in front of its key.
@@ -160,7 +182,7 @@ func shapeText(shape []int64) string {
 
 // visible escapes what a terminal would obey.
 func visible(s string) string {
-	if strconv.CanBackquote(s) && !strings.ContainsRune(s, '\t') && utf8.ValidString(s) && s != "" {
+	if s != "" && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !strconv.IsPrint(r) }) {
 		return s
 	}
 	return strconv.Quote(s)

@@ -33,7 +33,7 @@ type command struct {
 // commands is every subcommand, in the order of the help.
 func commands() []command {
 	return []command{
-		mountCommand, umountCommand, lsCommand, scanCommand, statusCommand, completionCommand, versionCommand,
+		mountCommand, umountCommand, lsCommand, scanCommand, statusCommand, completionCommand, manCommand, versionCommand,
 	}
 }
 
@@ -65,9 +65,12 @@ func run(argv []string) int {
 		fmt.Fprintf(os.Stderr, "wfs: %s (try wfs --help)\n", oneLine(err.Error()))
 		return exitUsage
 	}
-	fmt.Fprintf(os.Stderr, "wfs: %s\n", oneLine(err.Error()))
+	complain(err)
 	return exitFailure
 }
+
+// complain prints an error: one line, whatever it says.
+func complain(err error) { fmt.Fprintf(os.Stderr, "wfs: %s\n", oneLine(err.Error())) }
 
 func dispatch(argv []string) error {
 	switch filepath.Base(argv[0]) {

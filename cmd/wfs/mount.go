@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/pflag"
 
@@ -151,29 +153,30 @@ func serve(opt *MountOptions, source, mountpoint string, ready func(notes []stri
 		return err
 	}
 	collectTight()
-	absolute, err := filepath.Abs(mountpoint)
-	if err != nil {
-		return err
-	}
+	// The kernel lists mounts by their real path, and so does wfs status.
+	at := realPath(mountpoint)
 	umask, err := opt.umask()
 	if err != nil {
 		return err
 	}
-	server, err := fs.Mount(tree, absolute, fs.Options{
+	// Before there is a mount: a signal that came right behind it would leave it dead.
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	server, err := fs.Mount(tree, at, fs.Options{
 		Source: absolutePath(source), UID: uint32(opt.UID), GID: uint32(opt.GID), Umask: umask,
 		AllowOther: opt.AllowOther, XAttr: opt.XAttr, Debug: opt.Debug, Log: log,
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", mountpoint, err)
 	}
-	control := listenControl(log, statusOf(server, source, absolute))
+	control := listenControl(log, controlDirs(os.Geteuid()), statusOf(server, absolutePath(source), at))
 	defer control.Close()
-	log.Info("mounted", "source", source, "mountpoint", absolute, "tensors", tensorCount(model), "files", len(tree.Nodes))
+	log.Info("mounted", "source", source, "mountpoint", at, "tensors", tensorCount(model), "files", len(tree.Nodes))
 	ready(slices.Concat(allNotes(model), tree.Notes))
 	notify("READY=1")
-	wait(server, log)
+	wait(server, signals, log)
 	notify("STOPPING=1")
-	log.Info("unmounted", "mountpoint", absolute)
+	log.Info("unmounted", "mountpoint", at)
 	return nil
 }
 

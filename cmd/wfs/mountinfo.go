@@ -11,7 +11,10 @@ import (
 const fsType = "fuse.wfs"
 
 // mountEntry is a line of /proc/self/mountinfo (proc(5)).
-type mountEntry struct{ path, fsType, source string }
+type mountEntry struct {
+	path, fsType, source string
+	user                 int // who mounted it, -1 where that is not said
+}
 
 // mounts lists all mounts, the oldest first. It touches none of them: a stat of a
 // dead one fails, and one of a hung one hangs.
@@ -28,15 +31,24 @@ func mounts() []mountEntry {
 		if !ok || len(head) < 5 || len(tail) < 2 {
 			continue
 		}
-		all = append(all, mountEntry{unescapeOctal(head[4]), tail[0], unescapeOctal(tail[1])})
+		user := -1
+		for _, option := range strings.Split(tail[len(tail)-1], ",") {
+			if id, ok := strings.CutPrefix(option, "user_id="); ok {
+				if n, err := strconv.Atoi(id); err == nil {
+					user = n
+				}
+			}
+		}
+		all = append(all, mountEntry{unescapeOctal(head[4]), tail[0], unescapeOctal(tail[1]), user})
 	}
 	return all
 }
 
-// mountAt finds the topmost mount at a path.
-func mountAt(path string) (mountEntry, bool) {
-	found, ok := mountEntry{}, false
-	for _, name := range []string{absolutePath(path), realPath(path)} {
+// mountAt finds the topmost mount at a path. The path is looked at only where the
+// list does not have it: to look at a mount that hangs is to hang.
+func mountAt(path string) (found mountEntry, ok bool) {
+	for _, name := range []func(string) string{absolutePath, realPath} {
+		name := name(path)
 		for _, m := range mounts() {
 			if m.path == name {
 				found, ok = m, true

@@ -8,18 +8,32 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	wfs "wfs/fs"
 )
+
+// maxStacked is how many dead mounts, one above the other, are cleaned up.
+const maxStacked = 16
 
 // prepareMountpoint makes a missing mountpoint and refuses one that is not fit. A
 // mount that a killed daemon left there is cleaned up. made lists the directories that
 // are new, the deepest first.
 func prepareMountpoint(source, mountpoint string) (made []string, err error) {
-	if stale(mountpoint) {
-		if err := wfs.Unmount(absolutePath(mountpoint), true); err != nil {
+	for range maxStacked {
+		if !stale(mountpoint) {
+			break
+		}
+		m, ok := mountAt(mountpoint)
+		if !ok || m.fsType != fsType {
+			return nil, fmt.Errorf("%s: %w", mountpoint, syscall.ENOTCONN)
+		}
+		if err := wfs.Unmount(m.path, true); err != nil {
 			return nil, fmt.Errorf("%s: a mount whose daemon is gone is in the way: %w", mountpoint, err)
 		}
+	}
+	if m, ok := mountAt(mountpoint); ok && m.fsType == fsType {
+		return nil, fmt.Errorf("%s: %s is mounted there: wfs umount it first", mountpoint, strings.TrimPrefix(m.source, "wfs:"))
 	}
 	if _, err := os.Stat(source); err != nil {
 		return nil, shortPath(err)
@@ -39,9 +53,6 @@ func prepareMountpoint(source, mountpoint string) (made []string, err error) {
 			return nil, shortPath(err)
 		}
 		return made, nil
-	}
-	if m, ok := mountAt(mountpoint); ok && m.fsType == fsType {
-		return nil, fmt.Errorf("%s: %s is mounted there: wfs umount it first", mountpoint, strings.TrimPrefix(m.source, "wfs:"))
 	}
 	entries, err := os.ReadDir(mountpoint)
 	if err != nil {
@@ -89,12 +100,23 @@ func realPath(path string) string {
 	return path
 }
 
+// hangTimeout is how long a mount may take to answer before it counts as hung.
+const hangTimeout = 3 * time.Second
+
 // stale says whether the path is a mount whose daemon is gone. statfs is never
-// answered from a cache.
+// answered from a cache; a daemon that hangs does not answer it, and is not gone.
 func stale(path string) bool {
-	var st syscall.Statfs_t
-	err := syscall.Statfs(path, &st)
-	return errors.Is(err, syscall.ENOTCONN) || errors.Is(err, syscall.ECONNABORTED)
+	answer := make(chan error, 1)
+	go func() {
+		var st syscall.Statfs_t
+		answer <- syscall.Statfs(path, &st)
+	}()
+	select {
+	case err := <-answer:
+		return errors.Is(err, syscall.ENOTCONN) || errors.Is(err, syscall.ECONNABORTED)
+	case <-time.After(hangTimeout):
+		return false
+	}
 }
 
 func shortPath(err error) error {

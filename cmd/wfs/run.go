@@ -6,7 +6,6 @@ import (
 	"log/syslog"
 	"net"
 	"os"
-	"os/signal"
 	"runtime/debug"
 	"strings"
 	"syscall"
@@ -16,9 +15,7 @@ import (
 
 // wait returns when the mount has ended: by umount, or by a signal. The first signal
 // unmounts, lazily when the mount is busy; a second one ends the process.
-func wait(server *fs.Server, log *slog.Logger) {
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+func wait(server *fs.Server, signals <-chan os.Signal, log *slog.Logger) {
 	for n := 0; ; n++ {
 		select {
 		case <-server.Done():

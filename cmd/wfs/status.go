@@ -15,7 +15,8 @@ var statusCommand = command{
 	name: "status", args: "[--json]", summary: "list the mounts of wfs",
 	help: `
 Shows each mount with its daemon's pid, age, bytes served and errors. A mount whose
-daemon is gone is shown as dead: wfs umount cleans it up. Files that the kernel reads by
+daemon is gone is shown as dead: wfs umount cleans it up. One whose daemon does not
+answer, because it is another user's, is shown with a question mark. Files that the kernel reads by
 itself (passthrough) and pages that it has cached are not counted as served.
 
   wfs status
@@ -46,10 +47,10 @@ func status(asJSON bool) error {
 			continue
 		}
 		e := statusEntry{mountStatus: mountStatus{Source: strings.TrimPrefix(m.source, "wfs:"), Mountpoint: m.path}}
-		for _, s := range known {
-			if s.Mountpoint == m.path {
-				e = statusEntry{true, s}
-			}
+		if s, ok := m.of(known); ok {
+			e = statusEntry{true, s}
+		} else {
+			e.Alive = !stale(m.path)
 		}
 		list = append(list, e)
 	}
@@ -60,8 +61,11 @@ func status(asJSON bool) error {
 	fmt.Fprintln(w, "MOUNTPOINT\tSOURCE\tPID\tAGE\tSERVED\tREADS\tERRORS")
 	for _, e := range list {
 		pid, age := "dead", "-"
-		if e.Alive {
+		switch {
+		case e.PID != 0:
 			pid, age = fmt.Sprint(e.PID), time.Since(e.Started).Round(time.Second).String()
+		case e.Alive:
+			pid = "?"
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%d\n", oneLine(e.Mountpoint), oneLine(e.Source), pid, age, humanSize(e.Bytes), e.Reads, e.Errors)
 	}

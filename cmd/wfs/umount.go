@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 
@@ -28,10 +30,15 @@ exit codes: 0 unmounted, 1 failure, 2 wrong usage`,
 			if len(args) == 0 {
 				return usagef("umount takes a MOUNTPOINT")
 			}
+			failed := 0
 			for _, mountpoint := range args {
 				if err := umount(mountpoint, *lazy); err != nil {
-					return fmt.Errorf("%s: %w", mountpoint, err)
+					complain(fmt.Errorf("%s: %w", mountpoint, err))
+					failed++
 				}
+			}
+			if failed > 0 {
+				return exitError(exitFailure)
 			}
 			return nil
 		}
@@ -46,8 +53,9 @@ func umount(mountpoint string, lazy bool) error {
 	if !ok || m.fsType != fsType {
 		return errors.New("no wfs mount is there")
 	}
-	status, alive := findStatus(m.path)
-	err := fs.Unmount(m.path, lazy || !alive)
+	status, alive := m.of(daemons())
+	// A mount whose daemon is gone can have open files, and never close them.
+	err := fs.Unmount(m.path, lazy || !alive && stale(m.path))
 	if errors.Is(err, syscall.EBUSY) {
 		return errors.New("the mount is busy: close the files in it, or use --lazy")
 	}
@@ -55,11 +63,21 @@ func umount(mountpoint string, lazy bool) error {
 		return err
 	}
 	for end := time.Now().Add(exitTimeout); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		// A process that has ended, and that its parent has not yet asked for, has no
-		// program any more.
-		if _, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", status.PID)); err != nil {
+		if ended(status.PID) {
 			return nil
 		}
 	}
-	return fmt.Errorf("it is unmounted, but its daemon (pid %d) has not ended", status.PID)
+	return fmt.Errorf("it is unmounted, but its daemon (pid %d) has not ended: it may be mounted elsewhere too", status.PID)
+}
+
+// ended says whether a process is gone, or is a zombie that nobody waits for: the
+// first process of a container often does not.
+func ended(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return syscall.Kill(pid, 0) == syscall.ESRCH
+	}
+	// The name of the command is in parentheses, and may hold some (proc_pid_stat(5)).
+	_, state, _ := strings.Cut(string(stat[bytes.LastIndexByte(stat, ')')+1:]), " ")
+	return strings.HasPrefix(state, "Z") || strings.HasPrefix(state, "X")
 }

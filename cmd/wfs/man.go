@@ -1,0 +1,104 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+var manCommand = command{
+	name: "man", args: "", summary: "print the manual page",
+	help: `
+The page is made of the help of all commands.
+
+  wfs man > /usr/local/share/man/man1/wfs.1
+  wfs man | man -l -
+
+exit codes: 0 success, 2 wrong usage`,
+	new: func(*pflag.FlagSet) func([]string) error {
+		return func(args []string) error {
+			if len(args) > 0 {
+				return usagef("man takes no arguments")
+			}
+			manual(os.Stdout)
+			return nil
+		}
+	},
+}
+
+// roff escapes text for groff_man(7): no character is a command, and a hyphen is the
+// one that a user can paste into a shell.
+func roff(text string) string {
+	text = strings.NewReplacer(`\`, `\e`, "-", `\-`, "'", `\(aq`, "`", `\(ga`, "^", `\(ha`, "~", `\(ti`).Replace(text)
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		if strings.HasPrefix(line, ".") {
+			lines[i] = `\&` + line
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+func manual(w io.Writer) {
+	fmt.Fprintf(w, ".TH WFS 1 \"\" \"wfs %s\" \"User Commands\"\n", roff(version))
+	fmt.Fprint(w, ".SH NAME\nwfs \\- show the weights of a model as files\n.SH SYNOPSIS\n.nf\n")
+	for _, c := range completed() {
+		fmt.Fprintf(w, ".B wfs %s\n%s\n", c.name, roff(c.args))
+	}
+	fmt.Fprint(w, ".fi\n.SH COMMANDS\n")
+	for _, c := range completed() {
+		manualCommand(w, c)
+	}
+	fmt.Fprint(w, `.SH MOUNTING FROM FSTAB
+With a link to wfs at /sbin/mount.wfs, mount(8) and systemd mount units know the type
+wfs. The option ro is needed, because mount(8) passes rw without it.
+.PP
+.nf
+/models/bert  /mnt/bert  wfs  ro,nofail,allow_other,layout=hf  0  0
+.fi
+.PP
+The options allow_other, uid=, gid=, umask=, layout=, root=, xattr, refuse_unsafe,
+log_file= and log_level= are the flags of
+.BR "wfs mount" .
+.SH EXIT STATUS
+0 success, 1 failure, 2 wrong usage. For wfs scan: 0 clean, 2 something unknown,
+3 something dangerous, 1 failure.
+.SH SEE ALSO
+.BR mount (8),
+.BR fusermount3 (1)
+`)
+}
+
+func manualCommand(w io.Writer, c command) {
+	fmt.Fprintf(w, ".SS wfs %s %s\n%s.\n", c.name, roff(c.args), roff(c.summary))
+	verbatim := false
+	for _, line := range strings.Split(strings.TrimSpace(c.help), "\n") {
+		switch indented := strings.HasPrefix(line, "  "); {
+		case line == "":
+			continue
+		case indented != verbatim && indented:
+			fmt.Fprint(w, ".PP\n.nf\n")
+			verbatim = true
+		case indented != verbatim:
+			fmt.Fprint(w, ".fi\n.PP\n")
+			verbatim = false
+		}
+		fmt.Fprintln(w, roff(line))
+	}
+	if verbatim {
+		fmt.Fprintln(w, ".fi")
+	}
+	flagsOf(c).VisitAll(func(f *pflag.Flag) {
+		name := "--" + f.Name
+		if f.Shorthand != "" {
+			name = "-" + f.Shorthand + ", " + name
+		}
+		if kind, _ := pflag.UnquoteUsage(f); kind != "" {
+			name += " " + kind
+		}
+		fmt.Fprintf(w, ".TP\n.B %s\n%s\n", roff(name), roff(f.Usage))
+	})
+}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"errors"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spf13/pflag"
+)
+
+// TestFstab reads lists of options as fstab, mount(8) and systemd pass them.
+func TestFstab(t *testing.T) {
+	for list, change := range map[string]func(*MountOptions){
+		"":  func(*MountOptions) {},
+		",": func(*MountOptions) {},
+		"ro,noexec,nosuid,nodev,nofail,_netdev,user,noauto,relatime,defaults":        func(*MountOptions) {},
+		"ro,x-systemd.automount,x-systemd.requires-mounts-for=/a b,x-gvfs-hide,auto": func(*MountOptions) {},
+		"allow_other,uid=1000,gid=100,umask=027": func(o *MountOptions) {
+			o.AllowOther, o.UID, o.GID, o.Umask = true, 1000, 100, "027"
+		},
+		"root=model_state_dict,layout=hf": func(o *MountOptions) { o.Root, o.Layout = "model_state_dict", "hf" },
+		`root=a\,b=c\\d,xattr`:            func(o *MountOptions) { o.Root, o.XAttr = `a,b=c\d`, true },
+		"refuse_unsafe,log_file=/x,log-level=debug": func(o *MountOptions) {
+			o.RefuseUnsafe, o.LogFile, o.LogLevel = true, "/x", "debug"
+		},
+		"uid=1,uid=2": func(o *MountOptions) { o.UID = 2 },
+	} {
+		got, want := newMountOptions(), newMountOptions()
+		change(want)
+		got.Options, want.Options = []string{list}, []string{list}
+		if err := got.Validate(); err != nil {
+			t.Errorf("%q: %v", list, err)
+		} else if !reflect.DeepEqual(got, want) {
+			t.Errorf("%q: %+v, want %+v", list, got, want)
+		}
+	}
+	for list, words := range map[string]string{
+		"rw": "read-only", "ro,rw": "read-only", "bogus": `"bogus"`, "ro,bogus=3": `"bogus=3"`, "uid=": "uid", "uid": "uid",
+		"uid=nobody": `"nobody"`, "uid=-1": `"-1"`, "gid=4294967296": "gid", "layout=": `"layout"`, "layout": `"layout"`,
+		"layout=all": `"all"`, "umask=8": `"8"`, "umask=1000": `"1000"`, "log_level=loud": `"loud"`, "allow_other=yes": "allow_other=yes",
+		"foreground": `"foreground"`, "o": `"o"`,
+	} {
+		o := newMountOptions()
+		o.Options = []string{list}
+		err := o.Validate()
+		var usage usageError
+		if !errors.As(err, &usage) || !strings.Contains(err.Error(), words) {
+			t.Errorf("%q: %v, want a usage error that says %s", list, err, words)
+		}
+	}
+}
+
+func TestFlags(t *testing.T) {
+	for line, ok := range map[string]bool{
+		"":                                true,
+		"-f --layout tensors --umask 077": true,
+		"--uid 5 --gid 6 -o ro -o uid=7":  true,
+		"--log-level warn --log-file /x -o x-a,x-b=c": true,
+		"--layout some":      false,
+		"--uid -1":           false,
+		"--umask 999":        false,
+		"--log-level chatty": false,
+		"-o rw":              false,
+	} {
+		o := newMountOptions()
+		flags := pflag.NewFlagSet("mount", pflag.ContinueOnError)
+		o.AddFlags(flags)
+		err := flags.Parse(strings.Fields(line))
+		if err == nil {
+			err = o.Validate()
+		}
+		if (err == nil) != ok {
+			t.Errorf("%q: %v", line, err)
+		}
+	}
+}
+
+// TestExitCodes runs commands that fail before they touch anything.
+func TestExitCodes(t *testing.T) {
+	for _, c := range []struct {
+		code int
+		argv string
+	}{
+		{2, "wfs"}, {2, "wfs nothing"}, {2, "wfs mount"}, {2, "wfs mount a"}, {2, "wfs mount --bogus a b"}, {2, "wfs mount a b c"},
+		{2, "wfs umount"}, {2, "wfs ls"}, {2, "wfs status x"}, {2, "wfs completion tcsh"}, {2, "wfs scan"}, {2, "wfs man x"},
+		{2, "mount.wfs a"}, {2, "/sbin/mount.wfs a b -o rw"}, {2, "mount.fuse.wfs a b -o bogus"}, {2, "mount.wfs a b -z"},
+		{0, "mount.wfs a b -sfnv -o ro,nofail"}, {0, "mount.wfs a b -f -t wfs -o ro"},
+		{0, "wfs help"}, {0, "wfs --help"}, {0, "wfs help mount"}, {0, "wfs version"}, {0, "wfs --version"}, {0, "wfs man"},
+		{0, "wfs mount --help"}, {0, "wfs completion bash"}, {0, "wfs completion zsh"}, {0, "wfs completion fish"},
+		{1, "wfs ls /nonexistent"}, {1, "wfs mount /nonexistent /nonexistent/too"}, {1, "wfs umount /nonexistent"},
+	} {
+		if code := silently(t, func() int { return run(strings.Fields(c.argv)) }); code != c.code {
+			t.Errorf("%s: exit code %d, want %d", c.argv, code, c.code)
+		}
+	}
+}
+
+// TestHelp checks that every command explains itself: with an example and its exit codes.
+func TestHelp(t *testing.T) {
+	for _, c := range commands() {
+		if !strings.Contains(c.help, "\n  wfs "+c.name) {
+			t.Errorf("%s: no example", c.name)
+		}
+		if !strings.Contains(c.help, "exit codes: 0 ") {
+			t.Errorf("%s: no exit codes", c.name)
+		}
+		if !slices.ContainsFunc(completed(), func(d command) bool { return d.name == c.name }) &&
+			c.name != "completion" && c.name != "man" {
+			t.Errorf("%s: not in the completions and the manual", c.name)
+		}
+	}
+}
