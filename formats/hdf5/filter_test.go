@@ -3,7 +3,6 @@ package hdf5
 import (
 	"bytes"
 	"compress/zlib"
-	"io"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -67,35 +66,6 @@ func TestInflate(t *testing.T) {
 			}
 		}
 	}
-}
-
-// FuzzInflate compares inflate with compress/zlib, which also takes streams that no
-// compressor would write.
-func FuzzInflate(f *testing.F) {
-	for _, b := range samples()[:50] {
-		f.Add(deflate(f, b[:min(len(b), 4000)], 6), uint16(len(b)))
-	}
-	f.Fuzz(func(t *testing.T, z []byte, size uint16) {
-		// The checksum would hide what comes before it.
-		at := 2
-		if len(z) < at {
-			return
-		}
-		dst := make([]byte, size)
-		d := new(inflater)
-		n, _, ok := d.blocks(dst, z, at)
-		want := make([]byte, int(size)+1)
-		r, err := zlib.NewReader(bytes.NewReader(append([]byte{0x78, 0x01}, z[at:]...)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		m, err := io.ReadFull(r, want)
-		sound := err == io.EOF || err == io.ErrUnexpectedEOF && m <= int(size)
-		if ok && n < m || ok && m <= int(size) && !bytes.Equal(dst[:m], want[:m]) {
-			t.Fatalf("%d bytes, compress/zlib: %d, %v", n, m, err)
-		}
-		_ = sound
-	})
 }
 
 // TestUnshuffle compares the fast paths with the definition of the filter.
