@@ -21,16 +21,15 @@ func Scan(path string) (*pickle.Report, error) {
 	if n, err := src.ReadAt(prefix, 0); n < len(prefix) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	report := &pickle.Report{Pickles: []pickle.Stream{}}
+	report := &pickle.Report{File: path, Pickles: []pickle.Stream{}}
 	switch {
 	case keras.Detect(prefix, src):
-		report, err = keras.Scan(src)
+		report, err = keras.Scan(src, path)
 	case torch.Detect(prefix, src):
-		report, err = torch.Scan(src)
+		report, err = torch.Scan(src, path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	report.File = path
 	return report, nil
 }

@@ -16,7 +16,8 @@ import (
 const (
 	exitOK        = 0
 	exitFailure   = 1
-	exitUsage     = 2 // of every command; scan says "unknown" with it, as issue #4 has it
+	exitUsage     = 2
+	exitUnknown   = 2 // scan only
 	exitDangerous = 3 // scan only
 )
 

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -24,69 +22,74 @@ what was seen; it does not say that a file is harmless. Nothing is run.
   wfs scan pytorch_model.bin
   wfs scan --json ~/models | jq .
 
-exit codes: 0 clean, 2 something unknown, 3 something dangerous, 1 failure`,
+exit codes: 0 clean, 2 something unknown, 3 something dangerous, 1 a file could not be read`,
 	new: func(flags *pflag.FlagSet) func([]string) error {
 		asJSON := flags.Bool("json", false, "print one JSON object for each file")
 		return func(args []string) error {
 			if len(args) == 0 {
 				return usagef("scan takes a FILE or a DIR")
 			}
-			worst := pickle.Allowed
+			s := scan{asJSON: *asJSON}
 			for _, path := range args {
-				v, err := scanPath(path, *asJSON)
-				if err != nil {
-					return err
-				}
-				worst = max(worst, v)
+				s.path(path)
 			}
-			switch worst {
-			case pickle.Dangerous:
+			switch {
+			case s.worst == pickle.Dangerous:
 				return exitError(exitDangerous)
-			case pickle.Unknown:
-				return exitError(exitUsage)
+			case s.failed:
+				return exitError(exitFailure)
+			case s.worst == pickle.Unknown:
+				return exitError(exitUnknown)
 			}
 			return nil
 		}
 	},
 }
 
-// scanPath scans a file, or every file below a directory.
-func scanPath(path string, asJSON bool) (worst pickle.Verdict, err error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return worst, shortPath(err)
-	}
-	if !info.IsDir() {
-		return scanFile(path, asJSON)
-	}
-	err = filepath.WalkDir(path, func(file string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return shortPath(err)
-		}
-		if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() {
-			return nil
-		}
-		v, err := scanFile(file, asJSON)
-		worst = max(worst, v)
-		return err
-	})
-	return worst, err
+// scan goes over files. One that cannot be read is said and does not hide the others.
+type scan struct {
+	asJSON bool
+	worst  pickle.Verdict
+	failed bool
 }
 
-func scanFile(path string, asJSON bool) (pickle.Verdict, error) {
+// path scans a file, or every file below a directory.
+func (s *scan) path(path string) {
+	filepath.WalkDir(path, func(file string, d fs.DirEntry, err error) error {
+		info, statErr := os.Stat(file)
+		switch {
+		case err != nil:
+			s.fail(shortPath(err))
+		case statErr != nil:
+			s.fail(shortPath(statErr))
+		case info.Mode().IsRegular():
+			if err := s.file(file); err != nil {
+				s.fail(err)
+			}
+		case info.IsDir() && file == path && !d.IsDir(): // a link to a directory
+			s.path(filepath.Clean(path) + "/.")
+		}
+		return nil
+	})
+}
+
+func (s *scan) fail(err error) {
+	complain(err)
+	s.failed = true
+}
+
+func (s *scan) file(path string) error {
 	report, err := formats.Scan(path)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	if asJSON {
-		b, err := report.JSON()
-		if err != nil {
-			return 0, err
+	s.worst = max(s.worst, report.Verdict)
+	text := []byte(report.Text())
+	if s.asJSON {
+		if text, err = report.JSON(); err != nil {
+			return err
 		}
-		_, err = os.Stdout.Write(b)
-		return report.Verdict, err
 	}
-	fmt.Printf("%s: %s\n", visible(path), report.Verdict)
-	fmt.Print("  ", strings.ReplaceAll(strings.TrimSuffix(report.Text(), "\n"), "\n", "\n  "), "\n")
-	return report.Verdict, nil
+	_, err = os.Stdout.Write(text)
+	return err
 }

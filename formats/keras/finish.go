@@ -3,6 +3,8 @@ package keras
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"wfs/formats/pickle"
@@ -75,9 +77,9 @@ const maxLambdas = 100
 // lambdas finds layers that hold code in the configurations, by name.
 func lambdas(configs map[string]string) []string {
 	var found []string
-	for where, text := range configs {
+	for _, where := range slices.Sorted(maps.Keys(configs)) {
 		var config any
-		if json.Unmarshal([]byte(text), &config) != nil {
+		if json.Unmarshal([]byte(configs[where]), &config) != nil {
 			continue
 		}
 		todo := []any{config}
@@ -101,5 +103,6 @@ func lambdas(configs map[string]string) []string {
 			}
 		}
 	}
+	slices.Sort(found)
 	return found
 }

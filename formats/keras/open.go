@@ -130,8 +130,9 @@ func openZip(src *source.Source, out *checkpoint.Checkpoint, configs map[string]
 	return weights, nil
 }
 
-// Scan reports on the configurations in a file. HDF5 holds no pickles.
-func Scan(src *source.Source) (*pickle.Report, error) {
+// Scan reports on the configurations in a file, whose name stands at the head. HDF5
+// holds no pickles.
+func Scan(src *source.Source, name string) (*pickle.Report, error) {
 	c, err := Open(src)
 	if err != nil {
 		return nil, err
@@ -140,5 +141,7 @@ func Scan(src *source.Source) (*pickle.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.(*pickle.Report), nil
+	found := r.(*pickle.Report)
+	found.File = name
+	return found, nil
 }

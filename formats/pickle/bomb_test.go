@@ -108,7 +108,7 @@ func FuzzScan(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var out bytes.Buffer
-		WriteText(&out, ScanAll(bytes.NewReader(b), 0, int64(len(b)), "fuzz"))
+		writeText(&out, ScanAll(bytes.NewReader(b), 0, int64(len(b)), "fuzz"))
 		if out.Len() == 0 {
 			t.Error("an empty report")
 		}

@@ -63,7 +63,7 @@ func TestEvasions(t *testing.T) {
 			}
 		}
 		var text bytes.Buffer
-		WriteText(&text, streams)
+		writeText(&text, streams)
 		if worst != Dangerous {
 			t.Errorf("%s: %s\n%s", name, worst, text.String())
 		}

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Report is what wfs saw in the pickles of one file.
+// Report is what wfs saw in the pickles of one file. It read them as data, and ran nothing.
 type Report struct {
 	File      string   `json:"file"`
 	Pickles   []Stream `json:"pickles"`
@@ -23,10 +23,10 @@ func (r *Report) JSON() ([]byte, error) {
 // Text implements checkpoint.Report.
 func (r *Report) Text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "wfs read the pickles below as data; it ran nothing. Worst seen: %s.\n", r.Verdict)
-	WriteText(&b, r.Pickles)
+	fmt.Fprintf(&b, "%s: %s\n", quote(r.File), r.Verdict)
+	writeText(&b, r.Pickles)
 	for _, c := range r.Container {
-		fmt.Fprintf(&b, "container: %s\n", c)
+		fmt.Fprintf(&b, "  container: %s\n", c)
 	}
 	return b.String()
 }

@@ -182,16 +182,16 @@ func nestedPickles(r io.ReaderAt, res *Result) []Bytes {
 	return found
 }
 
-// WriteText renders streams line by line, safe for a terminal.
-func WriteText(w io.Writer, streams []Stream) {
+// writeText renders streams line by line, safe for a terminal.
+func writeText(w io.Writer, streams []Stream) {
 	for _, s := range streams {
-		fmt.Fprintf(w, "%s: protocol %d, %s\n", quote(s.Name), s.Protocol, s.Verdict)
+		fmt.Fprintf(w, "  %s: protocol %d, %s\n", quote(s.Name), s.Protocol, s.Verdict)
 		for _, g := range s.Globals {
 			called := "named"
 			if g.Called {
 				called = "called"
 			}
-			fmt.Fprintf(w, "  %-9s %s  %s, %s at byte %d", g.Verdict, quote(g.Module+"."+g.Name), called, g.Opcode, g.Offset)
+			fmt.Fprintf(w, "    %-9s %s  %s, %s at byte %d", g.Verdict, quote(g.Module+"."+g.Name), called, g.Opcode, g.Offset)
 			if g.Count > 1 {
 				fmt.Fprintf(w, ", %d times", g.Count)
 			}
@@ -201,7 +201,7 @@ func WriteText(w io.Writer, streams []Stream) {
 			fmt.Fprintln(w)
 		}
 		for _, a := range s.Anomalies {
-			fmt.Fprintf(w, "  note      %s\n", quote(a))
+			fmt.Fprintf(w, "    note      %s\n", quote(a))
 		}
 	}
 }

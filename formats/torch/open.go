@@ -34,7 +34,7 @@ func isZip(file segment.Data) bool {
 func Open(src *source.Source) (*checkpoint.Checkpoint, error) {
 	out := &checkpoint.Checkpoint{Source: src, Separator: ".", Framework: "pt"}
 	out.Pickles = func() (checkpoint.Report, error) {
-		report, err := Scan(src)
+		report, err := Scan(src, src.Name())
 		report.File = src.Name()
 		return report, err
 	}

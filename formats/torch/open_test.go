@@ -95,7 +95,7 @@ func exercise(t testing.TB, b []byte) (read int64) {
 			}
 		}
 	}
-	if report, err := Scan(source.FromReader("test", bytes.NewReader(b), int64(len(b)))); err == nil {
+	if report, err := Scan(source.FromReader("test", bytes.NewReader(b), int64(len(b))), "test"); err == nil {
 		if _, err := report.JSON(); err != nil {
 			t.Errorf("report: %v", err)
 		}

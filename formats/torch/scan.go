@@ -33,8 +33,9 @@ const (
 // Scan reports on every pickle in a file: all records of a zip that begin like
 // one, whatever their names, all streams of a legacy file, the members of a tar, and
 // what is nested in their bytes.
-func Scan(file segment.Data) (*pickle.Report, error) {
-	r := &scanner{pickle.Report{Pickles: []pickle.Stream{}}}
+// name stands at its head.
+func Scan(file segment.Data, name string) (*pickle.Report, error) {
+	r := &scanner{pickle.Report{File: name, Pickles: []pickle.Stream{}}}
 	err := r.scan(file, "", 0)
 	return &r.Report, err
 }

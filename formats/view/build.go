@@ -48,7 +48,7 @@ func Build(m *checkpoint.Model, opt Options) (*Tree, error) {
 		model: m, tree: &Tree{}, subs: map[*Dir]map[string]*Dir{}, npys: map[*checkpoint.Tensor]*File{},
 		raws: map[*checkpoint.Tensor]*File{}, wides: map[*checkpoint.Tensor]*File{},
 	}
-	b.meta = &metadata{model: m}
+	b.meta = newMetadata(m)
 	b.tree.Root = b.newDir(nil, "")
 	if opt.Layout != Tensors {
 		if err := b.root(); err != nil {

@@ -16,7 +16,17 @@ import (
 )
 
 // metadata writes the files of meta/.
-type metadata struct{ model *checkpoint.Model }
+type metadata struct {
+	model *checkpoint.Model
+	// reports are the security reports of all files, read when the first is asked for.
+	reports func() ([]checkpoint.Report, error)
+}
+
+func newMetadata(model *checkpoint.Model) *metadata {
+	m := &metadata{model: model}
+	m.reports = sync.OnceValues(m.scan)
+	return m
+}
 
 // metaDir makes meta/. Its files are written when they are opened.
 func (b *builder) metaDir() {
@@ -42,8 +52,8 @@ func (b *builder) metaDir() {
 		add("objects.json", b.meta.objects)
 	}
 	if pickles {
-		add("pickle.json", b.meta.reports(func(r checkpoint.Report) ([]byte, error) { return r.JSON() }))
-		add("pickle.txt", b.meta.reports(func(r checkpoint.Report) ([]byte, error) { return []byte(r.Text()), nil }))
+		add("pickle.json", b.meta.reportsJSON)
+		add("pickle.txt", b.meta.reportsText)
 	}
 }
 
@@ -175,36 +185,47 @@ func (m *metadata) objects(out io.Writer) error {
 	return writeJSON(out, all)
 }
 
-// reports renders the security reports of all files, one behind the other. The
-// files are read once, when the first report is asked for.
-func (m *metadata) reports(render func(checkpoint.Report) ([]byte, error)) func(io.Writer) error {
-	text := sync.OnceValues(func() ([]byte, error) {
-		var all []byte
-		for _, set := range m.model.Sets {
-			for _, s := range set.Shards {
-				if s.Pickles == nil {
-					continue
-				}
-				r, err := s.Pickles()
-				if err != nil {
-					return nil, err
-				}
-				b, err := render(r)
-				if err != nil {
-					return nil, err
-				}
-				all = append(all, b...)
-			}
-		}
-		return all, nil
-	})
-	return func(out io.Writer) error {
-		b, err := text()
-		if err == nil {
-			_, err = out.Write(b)
-		}
+// reportsJSON is an array: the security report of each file that holds pickles.
+func (m *metadata) reportsJSON(out io.Writer) error {
+	reports, err := m.reports()
+	if err != nil {
 		return err
 	}
+	all := make([]json.RawMessage, len(reports))
+	for i, r := range reports {
+		if all[i], err = r.JSON(); err != nil {
+			return err
+		}
+	}
+	return json.NewEncoder(out).Encode(all)
+}
+
+// reportsText is the same for people.
+func (m *metadata) reportsText(out io.Writer) error {
+	reports, err := m.reports()
+	for _, r := range reports {
+		if _, err := io.WriteString(out, r.Text()); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+func (m *metadata) scan() ([]checkpoint.Report, error) {
+	var all []checkpoint.Report
+	for _, set := range m.model.Sets {
+		for _, s := range set.Shards {
+			if s.Pickles == nil {
+				continue
+			}
+			r, err := s.Pickles()
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, r)
+		}
+	}
+	return all, nil
 }
 
 // indexWriter writes model.safetensors.index.json as the view has it.
