@@ -1,10 +1,12 @@
 """Rows of programs that load weights: a view against a native file of the same tensors."""
 
-import pathlib
 import shutil
 
 import data
-from measure import Row, mounted, ratio, rounds, timed
+from measure import Row, fresh, mounted, ratio, rounds
+
+SAFETENSORS = ("safetensors.torch",)
+TRANSFORMERS = ("transformers.models.llama.modeling_llama",)
 
 
 def load_file(path):
@@ -22,7 +24,7 @@ def map_file(path):
 
 def row_load_file():
     """safetensors load_file of a 1 GiB view and a copy of each tensor"""
-    samples = against_native(load_file)
+    samples = against_native(SAFETENSORS, load_file, data.checkpoint(), "model.safetensors", data.native())
     yield Row("load_file cold", row_load_file.__doc__ + ", time against a native file", ratio(samples, "cold", "native"),
               "×", 1.5, "less", samples)
     yield Row("load_file warm", row_load_file.__doc__ + ", again", ratio(samples, "warm", "native"),
@@ -31,22 +33,22 @@ def row_load_file():
 
 def row_map_file():
     """safetensors load_file of a 1 GiB view and one byte of every page"""
-    samples = against_native(map_file)
+    samples = against_native(SAFETENSORS, map_file, data.checkpoint(), "model.safetensors", data.native())
     yield Row("mapping cold", row_map_file.__doc__ + ", time against a native file", ratio(samples, "cold", "native"),
               "×", None, "less", samples)
     yield Row("mapping warm", row_map_file.__doc__ + ", again", ratio(samples, "warm", "native"), "×", None, "less", samples)
 
 
-def against_native(load):
-    with mounted(data.checkpoint()) as (path, _):
-        load(path / "model.safetensors")
+def against_native(modules, load, source, name, native):
+    """Rounds of load: of a native path, and of the path called name in a mount of source, cold and warm."""
+    with mounted(source) as (path, _):
+        load(path / name)
 
         def cold():
-            with mounted(data.checkpoint()) as (fresh, _):
-                return timed(load, fresh / "model.safetensors")
+            with mounted(source) as (new, _):
+                return fresh(modules, load, new / name)
 
-        return rounds(native=lambda: timed(load, data.native()), cold=cold,
-                      warm=lambda: timed(load, path / "model.safetensors"))
+        return rounds(native=lambda: fresh(modules, load, native), cold=cold, warm=lambda: fresh(modules, load, path / name))
 
 
 def from_pretrained(path):
@@ -58,55 +60,44 @@ def from_pretrained(path):
 def row_from_pretrained():
     """transformers from_pretrained of a 1 GiB bfloat16 model and a copy of each parameter"""
     as_bin, as_safetensors = data.model()
-    with mounted(as_bin) as (path, _):
-        from_pretrained(path)
-
-        def cold():
-            with mounted(as_bin) as (fresh, _):
-                return timed(from_pretrained, fresh)
-
-        samples = rounds(native=lambda: timed(from_pretrained, as_safetensors), cold=cold,
-                         warm=lambda: timed(from_pretrained, path))
+    samples = against_native(TRANSFORMERS, from_pretrained, as_bin, ".", as_safetensors)
     yield Row("from_pretrained cold", row_from_pretrained.__doc__ + ", time against a native directory",
               ratio(samples, "cold", "native"), "×", 1.4, "less", samples)
     yield Row("from_pretrained warm", row_from_pretrained.__doc__ + ", again", ratio(samples, "warm", "native"),
               "×", 1.05, "less", samples)
 
 
-def row_convert():
-    """mounting and loading a view, against converting and then loading"""
+def convert(source, target):
     import safetensors.torch
     import torch
+    safetensors.torch.save_file(torch.load(source), target, metadata={"format": "pt"})
+    load_file(target)
+
+
+def through_view(source):
+    with mounted(source) as (path, _):
+        load_file(path / "model.safetensors")
+
+
+def row_convert():
+    """mounting and loading a view, against converting and then loading"""
     source, target = data.checkpoint(), data.DIRECTORY / "converted.safetensors"
-
-    def convert():
-        safetensors.torch.save_file(torch.load(source), target, metadata={"format": "pt"})
-        load_file(target)
-
-    def through_view():
-        with mounted(source) as (path, _):
-            load_file(path / "model.safetensors")
-
-    samples = rounds(convert=lambda: timed(convert), view=lambda: timed(through_view))
-    pathlib.Path(target).unlink()
+    samples = rounds(convert=lambda: fresh(SAFETENSORS, convert, source, target), view=lambda: fresh(SAFETENSORS, through_view, source))
+    target.unlink()
     yield Row("convert", row_convert.__doc__, ratio(samples, "view", "convert"), "×", 0.6, "less", samples)
+
+
+def np_load(directory):
+    import numpy
+    return [numpy.load(file) for file in directory.iterdir()]
 
 
 def row_np_load():
     """np.load of 60 .npy files"""
-    import numpy
     native = data.DIRECTORY / "npy"
     with mounted(data.checkpoint()) as (path, _):
         shutil.copytree(path / "tensors", native)
-
-        def load(directory):
-            return [numpy.load(file) for file in directory.iterdir()]
-
-        def cold():
-            with mounted(data.checkpoint()) as (fresh, _):
-                return timed(load, fresh / "tensors")
-
-        samples = rounds(native=lambda: timed(load, native), cold=cold, warm=lambda: timed(load, path / "tensors"))
+    samples = against_native(("numpy",), np_load, data.checkpoint(), "tensors", native)
     shutil.rmtree(native)
     yield Row("np.load cold", row_np_load.__doc__ + ", time against native files", ratio(samples, "cold", "native"),
               "×", 2, "less", samples)

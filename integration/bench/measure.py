@@ -1,8 +1,11 @@
 """Mounts, rounds and rows of the benchmark."""
 
+import concurrent.futures
 import contextlib
 import dataclasses
+import importlib
 import json
+import multiprocessing
 import os
 import pathlib
 import statistics
@@ -52,6 +55,31 @@ def timed(function, *args):
     took = time.perf_counter() - began
     del result
     return took
+
+
+def fresh(modules, function, *args):
+    """Times function in a process of its own that has imported modules, as a program that starts and loads does.
+
+    In a process that has loaded before, memory is at hand that a loader would have to be given by the kernel.
+    """
+    with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), prepare, (modules,)) as pool:
+        return pool.submit(timed, function, *args).result()
+
+
+def prepare(modules):
+    for name in modules:
+        importlib.import_module(name)
+    claim()
+
+
+def claim(size=5 << 29):
+    """Touches memory and frees it.
+
+    A virtual machine may have handed free memory back to its host, and to get a GiB again takes a second. That is
+    no cost of a file system, and what a run needs most of differs: page cache, or memory of its own.
+    """
+    memory = bytearray(size)
+    memory[::4096] = bytes(size // 4096)
 
 
 def rounds(**variants):
