@@ -59,9 +59,8 @@ type Archive struct {
 	// Trailing is the number of bytes behind the end record and its comment.
 	Trailing int64
 
-	r       io.ReaderAt
-	size    int64
-	cursors cursorPool
+	r    io.ReaderAt
+	size int64
 }
 
 // Open reads the central directory. Records lie inside size bytes, or it fails.

@@ -2,7 +2,9 @@ package zip
 
 import (
 	"fmt"
+	"io"
 
+	"wfs/formats/deflate"
 	"wfs/formats/segment"
 )
 
@@ -58,9 +60,28 @@ func (a *Archive) Data(rec *Record) (segment.Data, error) {
 		if rec.Size/maxInflation > rec.Compressed {
 			return nil, fmt.Errorf("record %s claims to inflate %d bytes to %d", rec.Name, rec.Compressed, rec.Size)
 		}
-		return &inflated{raw: raw, size: rec.Size, name: rec.Name, pool: &a.cursors}, nil
+		return &inflated{deflate.New(raw, rec.Compressed, rec.Size), rec.Name}, nil
 	}
 	return nil, fmt.Errorf("record %s uses compression method %d: wfs reads stored and deflated records", rec.Name, rec.Method)
+}
+
+// maxInflation is more than deflate can reach: 1032 bytes out of one
+// (zlib's technical notes, "Maximum Compression Factor").
+const maxInflation = 1032
+
+// inflated is a deflated record. Its errors name it.
+type inflated struct {
+	*deflate.Stream
+	name string
+}
+
+// ReadAt implements segment.Data.
+func (f *inflated) ReadAt(p []byte, off int64) (int, error) {
+	n, err := f.Stream.ReadAt(p, off)
+	if err != nil && err != io.EOF {
+		err = fmt.Errorf("record %s: %w", f.name, err)
+	}
+	return n, err
 }
 
 // Anomalies compares a record with its local header: readers that trust the one

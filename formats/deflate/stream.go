@@ -1,0 +1,205 @@
+// Package deflate reads raw deflate streams (RFC 1951) at any offset. The libraries
+// for it read from the beginning only, which makes a tensor that is mapped, and faulted
+// in from many places at once, cost its own size for every page.
+//
+// A stream is decoded in blocks of output, in order. What was decoded lately is kept,
+// and at intervals so is the state of the decoder: a jump backwards goes on from the
+// nearest of these points, as in zlib's examples/zran.c.
+package deflate
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"sort"
+	"sync"
+	"sync/atomic"
+
+	"wfs/formats/cache"
+)
+
+const (
+	// blockSize is how much output is decoded and kept at once.
+	blockSize = 256 << 10
+	// cacheSize is the most that all streams keep of their output together.
+	cacheSize = 32 << 20
+	// maxPoints is the most points that all streams keep together; each takes 33 KiB.
+	maxPoints = 1024
+	// pointsPerStream is how many a long stream has; a short one has one for each MiB.
+	pointsPerStream = 64
+	// maxIdle is how many streams keep a decoder for the next request; each takes half a MiB.
+	maxIdle = 16
+	// near is how many blocks a request may skip and still keep: reads ahead of each
+	// other arrive in any order.
+	near = 16
+)
+
+var (
+	decoded = cache.New(cacheSize)
+	points  atomic.Int64
+	idle    idleStreams
+)
+
+// Stream is the output of a deflate stream. It implements segment.Data and is safe for
+// concurrent use.
+type Stream struct {
+	src        io.ReaderAt
+	compressed int64
+	size       int64
+
+	// mu is held while the stream is decoded: its bytes come in order, so whoever wants
+	// later ones waits for the earlier ones anyway.
+	mu      sync.Mutex
+	decoder *decoder
+	points  []point // by their place in the output
+}
+
+// point is where decoding can go on.
+type point struct {
+	state
+	around []byte
+}
+
+// New reads the stream that src holds in its first compressed bytes, and that inflates
+// to size bytes.
+func New(src io.ReaderAt, compressed, size int64) *Stream {
+	return &Stream{src: src, compressed: compressed, size: size}
+}
+
+// Size is the number of bytes of the output.
+func (s *Stream) Size() int64 { return s.size }
+
+// ReadAt implements io.ReaderAt. A damaged stream, or one that inflates to another size,
+// is an error where that shows.
+func (s *Stream) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 {
+		return 0, fmt.Errorf("negative offset %d", off)
+	}
+	done := 0
+	for done < len(p) {
+		at := off + int64(done)
+		if at >= s.size {
+			return done, io.EOF
+		}
+		block, err := s.block(at / blockSize)
+		if err != nil {
+			return done, err
+		}
+		done += copy(p[done:], block[at%blockSize:])
+	}
+	return done, nil
+}
+
+// block returns the index-th block of the output.
+func (s *Stream) block(index int64) ([]byte, error) {
+	key := cache.Key{Owner: s, Index: index}
+	if b, ok := decoded.Get(key); ok {
+		return b, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if b, ok := decoded.Get(key); ok { // decoded meanwhile
+		return b, nil
+	}
+	if err := s.seek(index * blockSize); err != nil {
+		return nil, err
+	}
+	for {
+		at := s.decoder.pos
+		out, err := s.decoder.next()
+		if err == nil && int64(len(out)) != min(blockSize, s.size-at) {
+			err = fmt.Errorf("the deflate stream does not inflate to %d bytes", s.size)
+		}
+		if err != nil {
+			s.release()
+			return nil, err
+		}
+		s.mark()
+		i := at / blockSize
+		if index-i >= near {
+			continue
+		}
+		b := bytes.Clone(out)
+		decoded.Put(cache.Key{Owner: s, Index: i}, b)
+		if i == index {
+			idle.add(s)
+			return b, nil
+		}
+	}
+}
+
+// seek makes a decoder that stands at or before an offset of the output: the one that
+// is there, or one that goes on from a point, whichever is nearer.
+func (s *Stream) seek(off int64) error {
+	i := sort.Search(len(s.points), func(i int) bool { return s.points[i].pos > off }) - 1
+	from := point{}
+	if i >= 0 {
+		from = s.points[i]
+	}
+	if s.decoder != nil && s.decoder.pos <= off && s.decoder.pos >= from.pos {
+		return nil
+	}
+	if s.decoder == nil {
+		s.decoder = newDecoder(s.src, s.compressed)
+	}
+	err := s.decoder.resume(from.state, from.around)
+	if err != nil {
+		s.release()
+	}
+	return err
+}
+
+// release gives the decoder back.
+func (s *Stream) release() {
+	s.decoder.free()
+	s.decoder = nil
+}
+
+// mark keeps a point here if the last one is far enough away.
+func (s *Stream) mark() {
+	last := int64(0)
+	if n := len(s.points); n > 0 {
+		last = s.points[n-1].pos
+	}
+	if s.decoder.pos < last+max(1<<20, s.size/pointsPerStream) || s.decoder.phase == atEnd {
+		return
+	}
+	if points.Add(1) > maxPoints {
+		points.Add(-1)
+		return
+	}
+	at, around := s.decoder.leave()
+	s.points = append(s.points, point{at, bytes.Clone(around)})
+}
+
+// idleStreams are those that keep a decoder, the least recently used first.
+type idleStreams struct {
+	mu   sync.Mutex
+	list []*Stream
+}
+
+// add counts a stream in, which is locked, and takes the decoder of another if they
+// are too many.
+func (l *idleStreams) add(s *Stream) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i, other := range l.list {
+		if other == s {
+			l.list = append(l.list[:i], l.list[i+1:]...)
+			break
+		}
+	}
+	l.list = append(l.list, s)
+	for i := 0; len(l.list) > maxIdle && i < len(l.list)-1; {
+		// One that is at work takes its place again when it is done.
+		if old := l.list[i]; old.mu.TryLock() {
+			if old.decoder != nil { // or its last read failed
+				old.release()
+			}
+			old.mu.Unlock()
+			l.list = append(l.list[:i], l.list[i+1:]...)
+			continue
+		}
+		i++
+	}
+}
