@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 	"time"
 )
@@ -60,7 +59,7 @@ func startDaemon() error {
 	w.Close()
 
 	interrupted := make(chan os.Signal, 1)
-	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	answer := make(chan started, 1)
 	go func() {
 		var s started
@@ -77,7 +76,7 @@ func startDaemon() error {
 	select {
 	case s = <-answer:
 	case <-interrupted:
-		s.Error = "interrupted"
+		s.Error = "interrupted: nothing is mounted"
 		cmd.Process.Signal(syscall.SIGTERM)
 	case <-time.After(startTimeout):
 		s.Error = fmt.Sprintf("the daemon was not ready after %s", startTimeout)
@@ -109,27 +108,21 @@ func serveDaemon(opt *MountOptions, source, mountpoint string) error {
 	syscall.CloseOnExec(readyPipe)
 	pipe := os.NewFile(readyPipe, "ready")
 	opt.Foreground = false
-	told := false
-	tell := func(s started) {
-		if told {
-			return
-		}
-		told = true
-		json.NewEncoder(pipe).Encode(s)
-		pipe.Close()
+	tell := func(s started) error {
+		defer pipe.Close()
+		return json.NewEncoder(pipe).Encode(s)
 	}
 	source, mountpoint = absolutePath(source), absolutePath(mountpoint)
 	if opt.LogFile != "" {
 		opt.LogFile = absolutePath(opt.LogFile)
 	}
-	err := serve(opt, source, mountpoint, func(notes []string) {
-		// The daemon holds no directory busy, and no terminal.
-		os.Chdir(string(filepath.Separator))
-		tell(started{Notes: notes})
+	err := serve(opt, source, mountpoint, func(notes []string) error {
+		os.Chdir("/") // the daemon holds no directory busy
+		return tell(started{Notes: notes})
 	})
 	if err != nil {
 		var usage usageError
-		tell(started{Error: err.Error(), Usage: errors.As(err, &usage)})
+		tell(started{Error: err.Error(), Usage: errors.As(err, &usage)}) // no use after the first time
 		return exitError(exitFailure)
 	}
 	return nil

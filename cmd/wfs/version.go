@@ -30,8 +30,8 @@ exit codes: 0 success, 2 wrong usage`,
 					}
 				}
 			}
-			fmt.Printf("wfs %s; go-fuse %s; %s %s/%s\n", version, goFuse, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return nil
+			_, err := fmt.Printf("wfs %s; go-fuse %s; %s %s/%s\n", version, goFuse, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			return err
 		}
 	},
 }
