@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"syscall"
 	"time"
 )
@@ -52,14 +51,13 @@ func startDaemon() error {
 	cmd.Env = append(os.Environ(), daemonMark+"=1")
 	cmd.ExtraFiles = []*os.File{w}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	interrupted := endings() // from here on: what was made is removed
 	if err := cmd.Start(); err != nil {
 		w.Close()
 		return err
 	}
 	w.Close()
 
-	interrupted := make(chan os.Signal, 1)
-	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	answer := make(chan started, 1)
 	go func() {
 		var s started

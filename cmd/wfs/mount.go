@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/pflag"
 
@@ -169,8 +167,7 @@ func serve(opt *MountOptions, source, mountpoint string, ready func(notes []stri
 		return err
 	}
 	// Before there is a mount: a signal that came right behind it would leave it dead.
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	signals := endings()
 	server, err := fs.Mount(tree, at, fs.Options{
 		Source: absolutePath(source), UID: opt.UID, GID: opt.GID, Umask: umask,
 		AllowOther: opt.AllowOther, XAttr: opt.XAttr, Debug: opt.Debug, Log: log,
