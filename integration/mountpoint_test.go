@@ -1,0 +1,91 @@
+package integration
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// TestTwoMounts mounts one source twice, once by links and relative paths: each mount
+// has a daemon of its own, and ends by itself.
+func TestTwoMounts(t *testing.T) {
+	source, dir := small(t), t.TempDir()
+	must(t, os.Symlink(source, filepath.Join(dir, "link.pt")))
+	must(t, os.Mkdir(filepath.Join(dir, "two"), 0o755))
+	must(t, os.Symlink("two", filepath.Join(dir, "link")))
+	one := mountAt(t, source, filepath.Join(dir, "one"))
+	two := filepath.Join(dir, "two")
+	in := func(args ...string) {
+		t.Helper()
+		cmd := exec.Command(binary, args...)
+		cmd.Dir = dir
+		if r := execute(t, time.Minute, cmd); r.code != 0 {
+			t.Fatalf("wfs %q: exit code %d\n%s", args, r.code, r.stderr)
+		}
+	}
+	t.Cleanup(func() { unmount(t, two) })
+	in("mount", "link.pt", "./link/../link/")
+	if s := statusOf(t, two); s.PID == one.pid || s.Source != filepath.Join(dir, "link.pt") {
+		t.Errorf("status of the second mount: %+v", s)
+	}
+	if !bytes.Equal(readFile(t, one.path, "model.safetensors"), readFile(t, two, "model.safetensors")) {
+		t.Error("two mounts of one file differ")
+	}
+	in("umount", "link")
+	if isMounted(two) || !isMounted(one.path) {
+		t.Error("umount of the second mount ended another, or none")
+	}
+	readAll(t, one.path)
+}
+
+// TestViewOfView mounts what a mount shows, and tries to mount below a mount.
+func TestViewOfView(t *testing.T) {
+	below := mountAt(t, small(t), filepath.Join(t.TempDir(), "below"))
+	view := filepath.Join(below.path, "model.safetensors")
+	want := readFile(t, view)
+	for _, source := range []string{view, below.path} {
+		above := mount(t, source)
+		if !bytes.Equal(readFile(t, above, "model.safetensors"), want) {
+			t.Errorf("the view of %s has other bytes", source)
+		}
+		readAll(t, above)
+		refused(t, []string{"umount", below.path}, below.path, "busy")
+	}
+	refused(t, []string{"mount", small(t), below.path}, below.path, "mounted there", "wfs umount")
+	refused(t, []string{"mount", small(t), filepath.Join(below.path, "tensors")}, "tensors", "not empty")
+	refused(t, []string{"mount", small(t), filepath.Join(below.path, "new")}, "new", "read-only")
+	refused(t, []string{"mount", view, below.path}, below.path)
+	refused(t, []string{"mount", view, filepath.Dir(below.path)}, filepath.Dir(below.path), "not empty")
+}
+
+// TestClosedDescriptors starts wfs without stdin, stdout and stderr: the daemon takes none
+// of its files for them.
+func TestClosedDescriptors(t *testing.T) {
+	source, mountpoint := large(t), filepath.Join(t.TempDir(), "mnt")
+	closed := func(args ...string) int {
+		sh := append([]string{"-c", `exec "$0" "$@" <&- >&- 2>&-`, binary}, args...)
+		return execute(t, time.Minute, exec.Command("sh", sh...)).code
+	}
+	t.Cleanup(func() { unmount(t, mountpoint) })
+	if code := closed("mount", source, mountpoint); code != 0 {
+		t.Fatalf("mount: exit code %d", code)
+	}
+	for _, pid := range daemons(mountpoint) {
+		for fd := range 3 {
+			if target, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", pid, fd)); target != os.DevNull {
+				t.Errorf("descriptor %d of the daemon is %q, %v", fd, target, err)
+			}
+		}
+	}
+	readAll(t, mountpoint)
+	if code := closed("mount", source, mountpoint); code != 1 {
+		t.Errorf("mount over a mount: exit code %d, want 1", code)
+	}
+	if code := closed("umount", mountpoint); code != 0 || isMounted(mountpoint) {
+		t.Errorf("umount: exit code %d", code)
+	}
+}
