@@ -116,7 +116,7 @@ export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 
 .PHONY: deb
 deb:
 	rm -rf dist/root
-	umask 022 && $(MAKE) --no-print-directory install DESTDIR=dist/root PREFIX=/usr SBINDIR=/usr/sbin
+	$(MAKE) --no-print-directory install DESTDIR=dist/root PREFIX=/usr SBINDIR=/usr/sbin
 	install -D -m 0644 LICENSE dist/root/usr/share/doc/wfs/copyright
 	find dist/root -exec touch --no-dereference --date=@$(SOURCE_DATE_EPOCH) {} +
 	DEB_VERSION='$(DEB_VERSION)' DEB_ARCH=$(DEB_ARCH) go run $(NFPM) package --config cmd/wfs/packaging/nfpm.yaml --packager deb \

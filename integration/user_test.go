@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -78,6 +79,21 @@ func TestUser(t *testing.T) {
 	}
 	if r := execute(t, time.Minute, asNobody(t, binary, "umount", mountpoint)); r.code != 0 {
 		t.Errorf("umount: exit code %d\n%s", r.code, r.stderr)
+	}
+
+	for _, clean := range []string{"mount", "umount"} { // both clean up after a daemon that was killed
+		if r := execute(t, time.Minute, asNobody(t, binary, "mount", source, mountpoint)); r.code != 0 {
+			t.Fatalf("mount, to be cleaned up by %s: exit code %d\n%s", clean, r.code, r.stderr)
+		}
+		for _, pid := range daemons(mountpoint) {
+			must(t, syscall.Kill(pid, syscall.SIGKILL))
+		}
+		if !eventually(20*time.Second, func() bool { return len(daemons(mountpoint)) == 0 }) {
+			t.Fatal("a killed daemon is there")
+		}
+	}
+	if r := execute(t, time.Minute, asNobody(t, binary, "umount", mountpoint)); r.code != 0 || isMounted(mountpoint) {
+		t.Errorf("umount after kill: exit code %d\n%s", r.code, r.stderr)
 	}
 }
 

@@ -46,12 +46,13 @@ func status(asJSON bool) error {
 		if m.fsType != fsType {
 			continue
 		}
-		e := statusEntry{mountStatus: mountStatus{Source: strings.TrimPrefix(m.source, "wfs:"), Mountpoint: m.path, Device: m.device}}
+		e := statusEntry{mountStatus: mountStatus{Source: strings.TrimPrefix(m.source, "wfs:")}}
 		if s, ok := m.of(known); ok {
 			e = statusEntry{true, s}
 		} else {
 			e.Alive = !stale(m.path)
 		}
+		e.Mountpoint, e.Device = m.path, m.device // the kernel knows best
 		list = append(list, e)
 	}
 	if asJSON {
