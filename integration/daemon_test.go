@@ -85,6 +85,41 @@ func TestSignalBusy(t *testing.T) {
 	}
 }
 
+// TestSignalCovered ends a daemon on whose mount another file system is mounted: that is
+// not what it unmounts.
+func TestSignalCovered(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "log")
+	m := mountAt(t, small(t), filepath.Join(t.TempDir(), "mnt"), "--log-file", log)
+	if r := execute(t, time.Minute, asRoot("mount", "-t", "tmpfs", "none", m.path)); r.code != 0 {
+		t.Fatal(r.stderr)
+	}
+	must(t, syscall.Kill(m.pid, syscall.SIGTERM))
+	checkText(t, log, "cannot unmount", "another file system")
+	if r := execute(t, time.Minute, asRoot("umount", m.path)); r.code != 0 || !isMounted(m.path) {
+		t.Errorf("the file system above is gone, or the one below: exit code %d\n%s", r.code, r.stderr)
+	}
+	readAll(t, m.path)
+}
+
+// TestNohup has a daemon ignore the signal that its starter ignored.
+func TestNohup(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "log")
+	mountpoint := filepath.Join(t.TempDir(), "mnt")
+	t.Cleanup(func() { unmount(t, mountpoint) })
+	cmd := exec.Command("sh", "-c", `trap "" HUP; exec "$0" "$@"`, binary, "mount", "--log-file", log, small(t), mountpoint)
+	if r := execute(t, time.Minute, cmd); r.code != 0 {
+		t.Fatal(r.stderr)
+	}
+	for _, pid := range daemons(mountpoint) {
+		must(t, syscall.Kill(pid, syscall.SIGHUP))
+		must(t, syscall.Kill(pid, syscall.SIGINT))
+	}
+	if !(mounted{path: mountpoint}).gone() {
+		t.Error("SIGINT does not end it")
+	}
+	checkText(t, log, "msg=unmounting signal=interrupt", "msg=unmounted")
+}
+
 // TestMountAgain mounts where a busy mount was detached: the daemon that lives on
 // under the same path is taken for no other.
 func TestMountAgain(t *testing.T) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"log/slog"
 	"net"
 	"os"
@@ -40,11 +41,13 @@ func wait(server *fs.Server, signals <-chan os.Signal, log *slog.Logger) {
 			}
 			notify("STOPPING=1")
 			log.Info("unmounting", "signal", s.String())
-			if err := server.Unmount(false); err != nil {
-				log.Warn("the mount is busy: it is detached, and ends when its files are closed", "error", err)
-				if err := server.Unmount(true); err != nil {
-					log.Error("cannot unmount", "error", err)
-				}
+			err := server.Unmount(false)
+			if errors.Is(err, syscall.EBUSY) {
+				log.Warn("the mount is busy: it is detached, and ends when its files are closed")
+				err = server.Unmount(true)
+			}
+			if err != nil {
+				log.Error("cannot unmount; a second signal ends the daemon all the same", "error", err)
 			}
 		}
 	}
