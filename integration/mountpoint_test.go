@@ -89,3 +89,17 @@ func TestClosedDescriptors(t *testing.T) {
 		t.Errorf("umount: exit code %d", code)
 	}
 }
+
+// TestInheritedDescriptors has the caller of wfs hold a lock: the daemon does not keep it.
+func TestInheritedDescriptors(t *testing.T) {
+	mountpoint := filepath.Join(t.TempDir(), "mnt")
+	lock := filepath.Join(t.TempDir(), "lock")
+	t.Cleanup(func() { unmount(t, mountpoint) })
+	const script = `exec 3> "$0" 9> "$0"; flock 9; "$@"; exec 3>&- 9>&-; flock --nonblock "$0" true`
+	if r := execute(t, time.Minute, exec.Command("bash", "-ec", script, lock, binary, "mount", small(t), mountpoint)); r.code != 0 {
+		t.Errorf("exit code %d: the lock is held\n%s", r.code, r.stderr)
+	}
+	if !isMounted(mountpoint) {
+		t.Error("nothing is mounted")
+	}
+}

@@ -5,10 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // daemonMark tells the copy of wfs that it is the daemon. The pipe on descriptor 3
@@ -51,6 +54,8 @@ func startDaemon() error {
 	cmd.Env = append(os.Environ(), daemonMark+"=1")
 	cmd.ExtraFiles = []*os.File{w}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	// What the caller has open, such as a lock or a pipe, is not the daemon's to keep.
+	unix.CloseRange(readyPipe, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
 	interrupted := endings() // from here on: what was made is removed
 	if err := cmd.Start(); err != nil {
 		w.Close()

@@ -16,7 +16,7 @@ The page is made of the help of all commands.
   wfs man > /usr/local/share/man/man1/wfs.1
   wfs man | man -l -
 
-exit codes: 0 success, 2 wrong usage`,
+exit codes: 0 success, 1 failure, 2 wrong usage`,
 	new: func(*pflag.FlagSet) func([]string) error {
 		return func(args []string) error {
 			if len(args) > 0 {
@@ -44,7 +44,7 @@ func manual(w io.Writer) {
 	fmt.Fprintf(w, ".TH WFS 1 \"\" \"wfs %s\" \"User Commands\"\n", roff(version))
 	fmt.Fprint(w, ".SH NAME\nwfs \\- show the weights of a model as files\n.SH SYNOPSIS\n.nf\n")
 	for _, c := range commands {
-		fmt.Fprintf(w, ".B wfs %s\n%s\n", c.name, roff(c.args))
+		fmt.Fprintf(w, "\\fBwfs %s\\fP %s\n", c.name, roff(c.args))
 	}
 	fmt.Fprint(w, ".fi\n.SH COMMANDS\n")
 	for _, c := range commands {
@@ -109,9 +109,13 @@ func manualCommand(w io.Writer, c command) {
 		if f.Shorthand != "" {
 			name = "-" + f.Shorthand + ", " + name
 		}
-		if kind, _ := pflag.UnquoteUsage(f); kind != "" {
+		kind, usage := pflag.UnquoteUsage(f)
+		if kind != "" {
 			name += " " + kind
 		}
-		fmt.Fprintf(w, ".TP\n.B %s\n%s\n", roff(name), roff(f.Usage))
+		if f.Value.Type() == "string" && f.DefValue != "" { // a default that is the user's own is not for a manual
+			usage += fmt.Sprintf(" (default %s)", f.DefValue)
+		}
+		fmt.Fprintf(w, ".TP\n.B %s\n%s\n", roff(name), roff(usage))
 	})
 }

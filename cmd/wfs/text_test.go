@@ -61,6 +61,9 @@ func TestManual(t *testing.T) {
 			}
 		})
 	}
+	if strings.Contains(page.String(), "`") {
+		t.Error("a name in the usage of a flag is still quoted")
+	}
 	for _, line := range strings.Split(page.String(), "\n") {
 		if strings.HasPrefix(line, "'") {
 			t.Errorf("a request of troff: %q", line)

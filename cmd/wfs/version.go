@@ -16,7 +16,7 @@ var versionCommand = command{
 	help: `
   wfs version
 
-exit codes: 0 success, 2 wrong usage`,
+exit codes: 0 success, 1 failure, 2 wrong usage`,
 	new: func(*pflag.FlagSet) func([]string) error {
 		return func(args []string) error {
 			if len(args) > 0 {
