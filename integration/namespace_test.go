@@ -137,6 +137,21 @@ func TestFstabUser(t *testing.T) {
 	}
 }
 
+// TestAutofs is mounted by an automounter when somebody looks at the mountpoint, as
+// x-systemd.automount does it: who is not of the automounter's process group waits for
+// the mount, and the daemon must not be one of them.
+func TestAutofs(t *testing.T) {
+	mountpoint := t.TempDir()
+	script := filepath.Join(root, "integration", "py", "automount.py")
+	r := inNamespace(t, `exec "$@"`, interpreter("torch"), script, mountpoint, binary, "mount", small(t), mountpoint)
+	if r.code != 0 || !strings.Contains(r.stdout, "model.safetensors\n") {
+		t.Errorf("exit code %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	if !(mounted{path: mountpoint}).gone() {
+		t.Errorf("daemons %v are left", daemons(mountpoint))
+	}
+}
+
 // bareDev puts a /dev in place of the real one that has null and what $1 has.
 const bareDev = `touch "$1/null"; mount --bind /dev/null "$1/null"; mount --rbind "$1" /dev; `
 

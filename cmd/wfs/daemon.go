@@ -37,8 +37,7 @@ const endedEarly = "the daemon ended before it was ready"
 
 func isDaemon() bool { return os.Getenv(daemonMark) != "" }
 
-// startDaemon runs this command again in a session of its own and waits until it
-// says that the mount answers.
+// startDaemon runs this command again and waits until it says that the mount answers.
 func startDaemon() error {
 	exe, err := os.Executable()
 	if err != nil {
@@ -53,7 +52,6 @@ func startDaemon() error {
 	cmd.Args[0] = os.Args[0] // mount.wfs stays mount.wfs
 	cmd.Env = append(os.Environ(), daemonMark+"=1")
 	cmd.ExtraFiles = []*os.File{w}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	// What the caller has open, such as a lock or a pipe, is not the daemon's to keep.
 	unix.CloseRange(readyPipe, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
 	interrupted := endings() // from here on: what was made is removed
@@ -120,7 +118,11 @@ func serveDaemon(opt *MountOptions, source, mountpoint string) error {
 		opt.LogFile = absolutePath(opt.LogFile)
 	}
 	err := serve(opt, source, mountpoint, func(notes []string) error {
-		os.Chdir("/") // the daemon holds no directory busy
+		// From here on the daemon holds no directory busy, and has no terminal. Not before:
+		// autofs lets only the automounter's process group reach what it is mounting, and
+		// makes everybody else wait for the mount (Documentation/filesystems/autofs.rst).
+		os.Chdir("/")
+		unix.Setsid()
 		return tell(started{Notes: notes})
 	})
 	if err != nil {
