@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -101,5 +103,58 @@ func TestInheritedDescriptors(t *testing.T) {
 	}
 	if !isMounted(mountpoint) {
 		t.Error("nothing is mounted")
+	}
+}
+
+// TestMountRace mounts at one place many times at once: one mount comes of it.
+func TestMountRace(t *testing.T) {
+	source := small(t)
+	for range 3 {
+		mountpoint := filepath.Join(t.TempDir(), "made", "mnt")
+		t.Cleanup(func() { unmount(t, mountpoint) })
+		results := make([]result, 8)
+		var group sync.WaitGroup
+		for i := range results {
+			group.Go(func() {
+				cmd := exec.Command(binary, "mount", source, mountpoint)
+				var stderr bytes.Buffer
+				cmd.Stderr = &stderr
+				cmd.Run()
+				results[i] = result{stderr: stderr.String(), code: cmd.ProcessState.ExitCode()}
+			})
+		}
+		group.Wait()
+		succeeded := 0
+		for _, r := range results {
+			if r.code == 0 {
+				succeeded++
+				continue
+			}
+			checkOneLine(t, r, mountpoint)
+		}
+		if succeeded != 1 || len(daemons(mountpoint)) != 1 {
+			t.Errorf("%d mounts succeeded and left %d daemons, want 1", succeeded, len(daemons(mountpoint)))
+		}
+		readAll(t, mountpoint)
+	}
+}
+
+// TestHung stops a daemon: what asks for it comes back, and the mount can be detached.
+func TestHung(t *testing.T) {
+	source := small(t)
+	m := mountAt(t, source, filepath.Join(t.TempDir(), "mnt"))
+	must(t, syscall.Kill(m.pid, syscall.SIGSTOP))
+	defer syscall.Kill(m.pid, syscall.SIGCONT)
+	if s := statusOf(t, m.path); !s.Alive || s.PID != 0 {
+		t.Errorf("status of a hung mount: %+v", s)
+	}
+	refused(t, []string{"mount", source, m.path}, m.path, "mounted there")
+	if r := wfs(t, "umount", "--lazy", m.path); r.code != 0 || isMounted(m.path) {
+		t.Errorf("umount --lazy: exit code %d\n%s", r.code, r.stderr)
+	}
+	readAll(t, mountAt(t, source, m.path+"-2").path)
+	must(t, syscall.Kill(m.pid, syscall.SIGCONT))
+	if !m.gone() {
+		t.Error("a daemon that goes on does not notice that its mount has ended")
 	}
 }

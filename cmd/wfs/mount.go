@@ -121,8 +121,16 @@ func mount(opt *MountOptions, source, mountpoint string) error {
 	if err != nil {
 		return err
 	}
+	lock, err := claim(mountpoint) // where that fails, what was made serves another
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
 	if opt.Foreground {
-		err = serve(opt, source, mountpoint, printNotes)
+		err = serve(opt, source, mountpoint, func(notes []string) error {
+			lock.Close()
+			return printNotes(notes)
+		})
 	} else {
 		err = startDaemon()
 	}
