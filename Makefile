@@ -4,7 +4,8 @@
 # make fuzz       each fuzz target for FUZZTIME
 # make bench      measures against native files; ROWS=a,b picks rows
 # make lint       gofmt, go vet, staticcheck
-# make install    into PREFIX
+# make install    into PREFIX: the binary, its manual page and completions, and mount.wfs; make uninstall
+# make deb        dist/wfs_VERSION_ARCH.deb
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -18,13 +19,15 @@ PYTHON      ?= python3
 FUZZTIME    ?= 60s
 TESTTIMEOUT ?= 60m
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+NFPM        := github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2
 SUDO        := $(if $(filter 0,$(shell id -u)),,sudo)
 
 export CGO_ENABLED := 0
 
+# The same bytes wherever it is built: no paths, and no state of a repository.
 .PHONY: build
 build:
-	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o wfs ./cmd/wfs
+	go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o wfs ./cmd/wfs
 
 # What the tests, the demo and the benchmark need, beside Go.
 
@@ -84,9 +87,41 @@ lint:
 	go vet ./...
 	go run $(STATICCHECK) ./...
 
+# mount(8) looks for mount.wfs in /sbin alone; a PREFIX of one's own is kept to.
+SBINDIR   ?= $(if $(filter /usr /usr/local,$(PREFIX)),/sbin,$(PREFIX)/sbin)
+MAN       := $(PREFIX)/share/man/man1/wfs.1.gz
+BASH_FILE := $(PREFIX)/share/bash-completion/completions/wfs
+ZSH_FILE  := $(PREFIX)/share/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)/_wfs
+FISH_FILE := $(PREFIX)/share/fish/vendor_completions.d/wfs.fish
+
 .PHONY: install
 install: build
 	install -D -m 0755 wfs $(DESTDIR)$(PREFIX)/bin/wfs
+	./wfs man | gzip -9n | install -D -m 0644 /dev/stdin $(DESTDIR)$(MAN)
+	./wfs completion bash | install -D -m 0644 /dev/stdin $(DESTDIR)$(BASH_FILE)
+	./wfs completion zsh | install -D -m 0644 /dev/stdin $(DESTDIR)$(ZSH_FILE)
+	./wfs completion fish | install -D -m 0644 /dev/stdin $(DESTDIR)$(FISH_FILE)
+	install -d $(DESTDIR)$(SBINDIR)
+	ln -sfn $(PREFIX)/bin/wfs $(DESTDIR)$(SBINDIR)/mount.wfs
+
+.PHONY: uninstall
+uninstall:
+	rm -f $(addprefix $(DESTDIR),$(PREFIX)/bin/wfs $(MAN) $(BASH_FILE) $(ZSH_FILE) $(FISH_FILE) $(SBINDIR)/mount.wfs)
+
+# A version of Debian begins with a digit and has no hyphen: v1.2-3-gabc is 1.2+3+gabc, and a bare commit 0~commit.
+DEB_VERSION = $(subst -,+,$(if $(filter v%,$(VERSION)),$(VERSION:v%=%),0~$(VERSION)))
+DEB_ARCH    = $(shell go env GOARCH)
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+
+.PHONY: deb
+deb:
+	rm -rf dist/root
+	$(MAKE) --no-print-directory install DESTDIR=dist/root PREFIX=/usr SBINDIR=/usr/sbin
+	install -D -m 0644 LICENSE dist/root/usr/share/doc/wfs/copyright
+	find dist/root -exec touch --no-dereference --date=@$(SOURCE_DATE_EPOCH) {} +
+	DEB_VERSION='$(DEB_VERSION)' DEB_ARCH=$(DEB_ARCH) go run $(NFPM) package --config cmd/wfs/packaging/nfpm.yaml --packager deb \
+		--target dist/wfs_$(DEB_VERSION)_$(DEB_ARCH).deb
+	rm -rf dist/root
 
 .PHONY: clean
 clean:

@@ -90,7 +90,7 @@ func TestFaults(t *testing.T) {
 	if n := log.count(); n != 4 {
 		t.Errorf("%d log lines for four files:\n%s", n, log)
 	}
-	for _, words := range []string{"the disk is on fire", "index out of range", path} {
+	for _, words := range []string{"level=ERROR msg=\"read failed\" file=" + path, "offset=8192 error=\"the disk is on fire\"\n", "index out of range", "unexpected EOF"} {
 		if !strings.Contains(log.String(), words) {
 			t.Errorf("the log does not say %q:\n%s", words, log)
 		}

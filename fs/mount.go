@@ -31,6 +31,7 @@ const (
 type Server struct {
 	fs         *fileSystem
 	mountpoint string
+	device     uint64 // of the mount, 0 where it could not be asked for
 	done       chan struct{}
 }
 
@@ -99,7 +100,9 @@ func Mount(tree *view.Tree, mountpoint string, opt Options) (*Server, error) {
 		server.Unmount()
 		return nil, explain(err)
 	}
-	fs.raiseReadAhead(mountpoint)
+	if s.device = deviceAt(mountpoint); s.device != 0 {
+		fs.raiseReadAhead(s.device)
+	}
 	return s, nil
 }
 
@@ -127,7 +130,22 @@ func (s *Server) Done() <-chan struct{} { return s.done }
 
 // Unmount ends the mount. While files are open in it that is only possible lazily:
 // the name is free at once, and the open files go on until they are closed.
-func (s *Server) Unmount(lazy bool) error { return Unmount(s.mountpoint, lazy) }
+func (s *Server) Unmount(lazy bool) error {
+	// umount(2) takes what was mounted there last.
+	if top := deviceAt(s.mountpoint); top != 0 && s.device != 0 && top != s.device {
+		return fmt.Errorf("another file system is there: %w", unix.EINVAL)
+	}
+	return Unmount(s.mountpoint, lazy)
+}
+
+// deviceAt is the device number of the file system that a path is on, or 0.
+func deviceAt(path string) uint64 {
+	var st syscall.Stat_t
+	if syscall.Stat(path, &st) != nil {
+		return 0
+	}
+	return st.Dev
+}
 
 // Stats are the counters so far.
 func (s *Server) Stats() Stats {

@@ -3,7 +3,6 @@ package fs
 import (
 	"fmt"
 	"os"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,12 +15,8 @@ const readAheadKiB = 4096
 
 // raiseReadAhead sets the read-ahead of the mount's device. Only root may; without
 // it reads are slower, no more.
-func (fs *fileSystem) raiseReadAhead(mountpoint string) {
-	var st syscall.Stat_t
-	if err := syscall.Stat(mountpoint, &st); err != nil {
-		return
-	}
-	path := fmt.Sprintf("/sys/class/bdi/%d:%d/read_ahead_kb", unix.Major(st.Dev), unix.Minor(st.Dev))
+func (fs *fileSystem) raiseReadAhead(device uint64) {
+	path := fmt.Sprintf("/sys/class/bdi/%d:%d/read_ahead_kb", unix.Major(device), unix.Minor(device))
 	if err := os.WriteFile(path, fmt.Appendf(nil, "%d", readAheadKiB), 0); err != nil {
 		fs.opt.Log.Debug("read-ahead stays as it is", "error", err)
 	}

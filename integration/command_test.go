@@ -51,9 +51,15 @@ func wfs(t testing.TB, args ...string) result {
 // code 1 and one line on stderr that begins "wfs: " and holds each of words.
 func refused(t testing.TB, args []string, words ...string) {
 	t.Helper()
-	r := wfs(t, args...)
+	refusedTo(t, exec.Command(binary, args...), words...)
+}
+
+// refusedTo is refused for a command of one's own.
+func refusedTo(t testing.TB, cmd *exec.Cmd, words ...string) {
+	t.Helper()
+	r := execute(t, time.Minute, cmd)
 	if r.code != 1 {
-		t.Errorf("wfs %q: exit code %d, want 1", args, r.code)
+		t.Errorf("%s: exit code %d, want 1", cmd, r.code)
 	}
 	checkOneLine(t, r, words...)
 }

@@ -9,6 +9,9 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -22,13 +25,15 @@ type mountStatus struct {
 	PID        int    `json:"pid"`
 	Source     string `json:"source"`
 	Mountpoint string `json:"mountpoint"`
+	Device     string `json:"device"` // as in mountinfo
 	fs.Stats
 	uid int // of the daemon, as the kernel says
 }
 
 func statusOf(server *fs.Server, source, mountpoint string) func() mountStatus {
+	m, _ := mountAt(mountpoint)
 	return func() mountStatus {
-		return mountStatus{PID: os.Getpid(), Source: source, Mountpoint: mountpoint, Stats: server.Stats()}
+		return mountStatus{PID: os.Getpid(), Source: source, Mountpoint: mountpoint, Device: m.device, Stats: server.Stats()}
 	}
 }
 
@@ -99,8 +104,17 @@ func answer(listener net.Listener, status func() mountStatus) {
 	}
 }
 
+// pidOf is the process that a socket is named after.
+func pidOf(path string) int {
+	pid, _ := strconv.Atoi(strings.TrimSuffix(filepath.Base(path), ".sock"))
+	return pid
+}
+
+// maxSockets bounds what another user's directory can cost root.
+const maxSockets = 1024
+
 // daemons asks every daemon that can be asked: of this user, and for root those of
-// all users who have mounts.
+// all users who have mounts. All are asked at once, because one that hangs takes a second.
 func daemons() []mountStatus {
 	uids := []int{os.Geteuid()}
 	if os.Geteuid() == 0 {
@@ -112,21 +126,30 @@ func daemons() []mountStatus {
 			}
 		}
 	}
-	var all []mountStatus
+	var (
+		group sync.WaitGroup
+		mu    sync.Mutex // of all
+		all   []mountStatus
+	)
 	for _, uid := range uids {
 		for _, dir := range controlDirs(uid) {
 			paths, _ := filepath.Glob(filepath.Join(dir, "*.sock"))
-			for _, path := range paths {
-				s, err := ask(path)
-				switch {
-				case err == nil && s.uid == uid:
-					all = append(all, s)
-				case errors.Is(err, syscall.ECONNREFUSED) && uid == os.Geteuid():
-					os.Remove(path) // its daemon was killed
-				}
+			for _, path := range paths[:min(len(paths), maxSockets)] {
+				group.Go(func() {
+					s, err := ask(path)
+					switch {
+					case err == nil && s.uid == uid:
+						mu.Lock()
+						defer mu.Unlock()
+						all = append(all, s)
+					case errors.Is(err, syscall.ECONNREFUSED) && uid == os.Geteuid() && ended(pidOf(path)):
+						os.Remove(path)
+					}
+				})
 			}
 		}
 	}
+	group.Wait()
 	return all
 }
 
@@ -156,10 +179,11 @@ func ask(path string) (s mountStatus, err error) {
 	return s, nil
 }
 
-// of finds the status of a mount.
+// of finds the status of a mount. Its path would not do: a mount that was detached
+// while it was busy lives on, and so do those of other mount namespaces.
 func (m mountEntry) of(known []mountStatus) (mountStatus, bool) {
 	for _, s := range known {
-		if s.Mountpoint == m.path && (s.uid == m.user || m.user < 0) {
+		if s.Device == m.device && (s.uid == m.user || m.user < 0) {
 			return s, true
 		}
 	}

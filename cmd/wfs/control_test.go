@@ -24,7 +24,7 @@ func TestControl(t *testing.T) {
 	}
 	good := filepath.Join(dir, "good")
 	c := listenControl(log, []string{open, link, "/proc/nowhere", good}, func() mountStatus {
-		return mountStatus{PID: 1, Source: "s", Mountpoint: "/m"}
+		return mountStatus{PID: 1, Source: "s", Mountpoint: "/m", Device: "0:5"}
 	})
 	defer c.Close()
 	sockets, _ := filepath.Glob(good + "/*.sock")
@@ -38,10 +38,10 @@ func TestControl(t *testing.T) {
 	if s.PID != os.Getpid() || s.uid != os.Geteuid() {
 		t.Errorf("pid %d of user %d: believed, not asked for", s.PID, s.uid)
 	}
-	if _, ok := (mountEntry{path: "/m", user: s.uid}).of([]mountStatus{s}); !ok {
+	if _, ok := (mountEntry{device: "0:5", path: "/m", user: s.uid}).of([]mountStatus{s}); !ok {
 		t.Error("the mount does not find its daemon")
 	}
-	for _, m := range []mountEntry{{path: "/n", user: s.uid}, {path: "/m", user: s.uid + 1}} {
+	for _, m := range []mountEntry{{device: "0:6", path: "/m", user: s.uid}, {device: "0:5", path: "/m", user: s.uid + 1}} {
 		if _, ok := m.of([]mountStatus{s}); ok {
 			t.Errorf("%+v finds the daemon of another mount", m)
 		}

@@ -5,12 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
-	"os/signal"
-	"path/filepath"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // daemonMark tells the copy of wfs that it is the daemon. The pipe on descriptor 3
@@ -36,8 +37,7 @@ const endedEarly = "the daemon ended before it was ready"
 
 func isDaemon() bool { return os.Getenv(daemonMark) != "" }
 
-// startDaemon runs this command again in a session of its own and waits until it
-// says that the mount answers.
+// startDaemon runs this command again and waits until it says that the mount answers.
 func startDaemon() error {
 	exe, err := os.Executable()
 	if err != nil {
@@ -52,15 +52,15 @@ func startDaemon() error {
 	cmd.Args[0] = os.Args[0] // mount.wfs stays mount.wfs
 	cmd.Env = append(os.Environ(), daemonMark+"=1")
 	cmd.ExtraFiles = []*os.File{w}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	// What the caller has open, such as a lock or a pipe, is not the daemon's to keep.
+	unix.CloseRange(readyPipe, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
+	interrupted := endings() // from here on: what was made is removed
 	if err := cmd.Start(); err != nil {
 		w.Close()
 		return err
 	}
 	w.Close()
 
-	interrupted := make(chan os.Signal, 1)
-	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
 	answer := make(chan started, 1)
 	go func() {
 		var s started
@@ -77,7 +77,7 @@ func startDaemon() error {
 	select {
 	case s = <-answer:
 	case <-interrupted:
-		s.Error = "interrupted"
+		s.Error = "interrupted: nothing is mounted"
 		cmd.Process.Signal(syscall.SIGTERM)
 	case <-time.After(startTimeout):
 		s.Error = fmt.Sprintf("the daemon was not ready after %s", startTimeout)
@@ -109,27 +109,25 @@ func serveDaemon(opt *MountOptions, source, mountpoint string) error {
 	syscall.CloseOnExec(readyPipe)
 	pipe := os.NewFile(readyPipe, "ready")
 	opt.Foreground = false
-	told := false
-	tell := func(s started) {
-		if told {
-			return
-		}
-		told = true
-		json.NewEncoder(pipe).Encode(s)
-		pipe.Close()
+	tell := func(s started) error {
+		defer pipe.Close()
+		return json.NewEncoder(pipe).Encode(s)
 	}
 	source, mountpoint = absolutePath(source), absolutePath(mountpoint)
 	if opt.LogFile != "" {
 		opt.LogFile = absolutePath(opt.LogFile)
 	}
-	err := serve(opt, source, mountpoint, func(notes []string) {
-		// The daemon holds no directory busy, and no terminal.
-		os.Chdir(string(filepath.Separator))
-		tell(started{Notes: notes})
+	err := serve(opt, source, mountpoint, func(notes []string) error {
+		// From here on the daemon holds no directory busy, and has no terminal. Not before:
+		// autofs lets only the automounter's process group reach what it is mounting, and
+		// makes everybody else wait for the mount (Documentation/filesystems/autofs.rst).
+		os.Chdir("/")
+		unix.Setsid()
+		return tell(started{Notes: notes})
 	})
 	if err != nil {
 		var usage usageError
-		tell(started{Error: err.Error(), Usage: errors.As(err, &usage)})
+		tell(started{Error: err.Error(), Usage: errors.As(err, &usage)}) // no use after the first time
 		return exitError(exitFailure)
 	}
 	return nil

@@ -1,76 +1,75 @@
 package main
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
 )
 
-// ignored are options of mount(8) and systemd.mount(5) that are not for us.
-var ignored = map[string]bool{
-	"ro": true, "defaults": true, "nofail": true, "auto": true, "noauto": true, "_netdev": true, "user": true, "nouser": true,
-	"users": true, "owner": true, "group": true, "nodev": true, "nosuid": true, "noexec": true, "noatime": true,
-	"nodiratime": true, "relatime": true, "async": true, "exec": true, "default_permissions": true, "dev": true, "suid": true,
+// ignored are options of mount(8) and systemd.mount(5) that are not for us, or that
+// change nothing on a mount that is read-only, nosuid and nodev and has no programs.
+var ignored = []string{
+	"ro", "defaults", "nofail", "auto", "noauto", "_netdev", "user", "nouser", "users", "nousers", "owner", "noowner", "group", "nogroup",
+	"dev", "nodev", "suid", "nosuid", "exec", "noexec", "async", "sync", "dirsync", "mand", "nomand", "silent", "loud", "nosymfollow",
+	"atime", "noatime", "diratime", "nodiratime", "relatime", "norelatime", "strictatime", "nostrictatime", "lazytime", "nolazytime",
+	"iversion", "noiversion", "comment", "default_permissions",
+}
+
+// optionFlags are the flags that are mount options too.
+var optionFlags = []string{
+	"allow-other", "uid", "gid", "umask", "layout", "root", "log-file", "log-level", "xattr", "refuse-unsafe",
 }
 
 // applyOptions reads a list of options as fstab has it: "allow_other,uid=1000,layout=hf".
-// A backslash keeps a comma inside a value.
 func (o *MountOptions) applyOptions(list string) error {
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	o.AddFlags(flags)
 	for _, option := range splitOptions(list) {
 		name, value, hasValue := strings.Cut(option, "=")
 		switch {
-		case option == "" || ignored[name] || strings.HasPrefix(name, "x-") || strings.HasPrefix(name, "comment"):
+		case option == "" || slices.Contains(ignored, name) || strings.HasPrefix(strings.ToLower(name), "x-"):
 			continue
 		case name == "rw":
 			// mount(8) says rw where nothing says ro, also for "defaults".
 			return usagef("the option rw cannot be had: a mount of weights is read-only, write ro")
 		}
 		name = strings.ReplaceAll(name, "_", "-")
-		if set, ok := o.switches()[name]; ok && !hasValue {
-			*set = true
-			continue
-		}
-		if text, ok := o.texts()[name]; ok {
-			if value == "" {
-				return usagef("mount option %q lacks its value", name)
+		if !slices.Contains(optionFlags, name) {
+			if o.sloppy {
+				continue
 			}
-			*text = value
-			continue
-		}
-		number, ok := map[string]*int{"uid": &o.UID, "gid": &o.GID}[name]
-		if !ok {
 			return usagef("unknown mount option %q", option)
 		}
-		n, err := strconv.ParseUint(value, 10, 32)
-		if err != nil {
-			return usagef("mount option %s takes a number, not %q", name, value)
+		flag := flags.Lookup(name)
+		if !hasValue {
+			value = flag.NoOptDefVal // of a switch: true
 		}
-		*number = int(n)
+		if value == "" {
+			return usagef("mount option %q lacks its value", name)
+		}
+		if flag.Value.Set(value) != nil {
+			return usagef("mount option %q: that is no value for it", option)
+		}
 	}
 	return nil
 }
 
-// switches and texts are the options that are flags too, by name.
-func (o *MountOptions) switches() map[string]*bool {
-	return map[string]*bool{"allow-other": &o.AllowOther, "xattr": &o.XAttr, "refuse-unsafe": &o.RefuseUnsafe}
-}
-
-func (o *MountOptions) texts() map[string]*string {
-	return map[string]*string{
-		"umask": &o.Umask, "layout": &o.Layout, "root": &o.Root, "log-file": &o.LogFile, "log-level": &o.LogLevel,
-	}
-}
-
+// splitOptions splits at commas. As for mount(8), double quotes keep a comma in a value,
+// and so does a backslash.
 func splitOptions(list string) []string {
 	var options []string
 	var b strings.Builder
+	quoted := false
 	for i := 0; i < len(list); i++ {
 		switch {
 		case list[i] == '\\' && i+1 < len(list):
 			i++
 			b.WriteByte(list[i])
-		case list[i] == ',':
+		case list[i] == '"':
+			quoted = !quoted
+		case list[i] == ',' && !quoted:
 			options = append(options, b.String())
 			b.Reset()
 		default:
@@ -97,14 +96,15 @@ func mountHelper(args []string) error {
 	flags.StringP("type", "t", "", "")
 	flags.StringP("namespace", "N", "", "")
 	fake := flags.BoolP("fake", "f", false, "")
-	for _, ignore := range []string{"s", "n", "v"} {
+	flags.BoolVarP(&opt.sloppy, "sloppy", "s", false, "")
+	for _, ignore := range []string{"n", "v"} {
 		flags.BoolP("ignore-"+ignore, ignore, false, "")
 	}
 	if err := flags.Parse(args); err != nil {
 		return usageError{err}
 	}
-	if flags.NArg() != 2 {
-		return usagef("mount.wfs takes a SOURCE and a MOUNTPOINT")
+	if err := twoPaths("mount.wfs", flags.Args()); err != nil {
+		return err
 	}
 	if err := opt.Validate(); err != nil || *fake {
 		return err

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -31,9 +32,12 @@ type command struct {
 	new func(*pflag.FlagSet) func(args []string) error
 }
 
-// commands is every subcommand, in the order of the help.
-func commands() []command {
-	return []command{
+// commands is every subcommand, in the order of the help. It is filled late because
+// completion and man, which are on it, read it.
+var commands []command
+
+func init() {
+	commands = []command{
 		mountCommand, umountCommand, lsCommand, scanCommand, statusCommand, completionCommand, manCommand, versionCommand,
 	}
 }
@@ -49,6 +53,7 @@ type exitError int
 func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
 func main() {
+	ensurePath()
 	collectLate()
 	os.Exit(run(os.Args))
 }
@@ -58,7 +63,7 @@ func run(argv []string) int {
 	var code exitError
 	var usage usageError
 	switch {
-	case err == nil, errors.Is(err, pflag.ErrHelp):
+	case err == nil:
 		return exitOK
 	case errors.As(err, &code):
 		return int(code)
@@ -85,18 +90,16 @@ func dispatch(argv []string) error {
 	name, args := argv[1], argv[2:]
 	switch name {
 	case "-h", "--help":
-		usage(os.Stdout)
-		return nil
+		return toStdout(usage)
 	case "-V", "--version":
 		name = "version"
 	case "help":
 		if len(args) == 0 {
-			usage(os.Stdout)
-			return nil
+			return toStdout(usage)
 		}
 		name, args = args[0], []string{"--help"}
 	}
-	for _, c := range commands() {
+	for _, c := range commands {
 		if c.name == name {
 			return c.run(args)
 		}
@@ -111,8 +114,7 @@ func (c command) run(args []string) error {
 	run := c.new(flags)
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, pflag.ErrHelp) {
-			c.usage(os.Stdout, flags)
-			return err
+			return toStdout(func(w io.Writer) { c.usage(w, flags) })
 		}
 		return usageError{fmt.Errorf("%s: %w", c.name, err)}
 	}
@@ -128,7 +130,7 @@ func (c command) usage(w io.Writer, flags *pflag.FlagSet) {
 
 func usage(w io.Writer) {
 	fmt.Fprint(w, "wfs shows the weights of a model as files. Nothing is converted, no pickle is run.\n\n")
-	for _, c := range commands() {
+	for _, c := range commands {
 		fmt.Fprintf(w, "  wfs %-42s %s\n", c.name+" "+c.args, c.summary)
 	}
 	fmt.Fprint(w, `
@@ -136,6 +138,13 @@ wfs COMMAND --help tells more of each.
 
 exit codes: 0 success, 1 failure, 2 wrong usage; scan: 0 clean, 2 unknown, 3 dangerous.
 `)
+}
+
+// toStdout prints a text and says whether all of it arrived.
+func toStdout(write func(io.Writer)) error {
+	w := bufio.NewWriter(os.Stdout)
+	write(w)
+	return w.Flush()
 }
 
 // oneLine keeps a message on one line and a terminal from obeying a file's names.

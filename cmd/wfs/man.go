@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -17,14 +16,13 @@ The page is made of the help of all commands.
   wfs man > /usr/local/share/man/man1/wfs.1
   wfs man | man -l -
 
-exit codes: 0 success, 2 wrong usage`,
+exit codes: 0 success, 1 failure, 2 wrong usage`,
 	new: func(*pflag.FlagSet) func([]string) error {
 		return func(args []string) error {
 			if len(args) > 0 {
 				return usagef("man takes no arguments")
 			}
-			manual(os.Stdout)
-			return nil
+			return toStdout(manual)
 		}
 	},
 }
@@ -45,11 +43,11 @@ func roff(text string) string {
 func manual(w io.Writer) {
 	fmt.Fprintf(w, ".TH WFS 1 \"\" \"wfs %s\" \"User Commands\"\n", roff(version))
 	fmt.Fprint(w, ".SH NAME\nwfs \\- show the weights of a model as files\n.SH SYNOPSIS\n.nf\n")
-	for _, c := range completed() {
-		fmt.Fprintf(w, ".B wfs %s\n%s\n", c.name, roff(c.args))
+	for _, c := range commands {
+		fmt.Fprintf(w, "\\fBwfs %s\\fP %s\n", c.name, roff(c.args))
 	}
 	fmt.Fprint(w, ".fi\n.SH COMMANDS\n")
-	for _, c := range completed() {
+	for _, c := range commands {
 		manualCommand(w, c)
 	}
 	fmt.Fprint(w, `.SH MOUNTING FROM FSTAB
@@ -66,9 +64,24 @@ log_file= and log_level= are the flags of
 .SH EXIT STATUS
 0 success, 1 failure, 2 wrong usage. For wfs scan: 0 clean, 2 something unknown,
 3 something dangerous, 1 failure.
+.SH ENVIRONMENT
+NOTIFY_SOCKET is where systemd is told that a mount is ready, and that it ends (sd_notify).
+.SH FILES
+.TP
+.I /dev/fuse
+The device of FUSE. A container needs it, and the capability CAP_SYS_ADMIN.
+.TP
+.I /etc/fuse.conf
+A line user_allow_other lets others than root use \-\-allow\-other.
+.TP
+.I /run/wfs /run/user/UID/wfs /tmp/wfs\-UID
+Sockets on which daemons answer wfs status.
 .SH SEE ALSO
+.BR fusermount3 (1),
+.BR fstab (5),
+.BR systemd.mount (5),
 .BR mount (8),
-.BR fusermount3 (1)
+.BR umount (8)
 `)
 }
 
@@ -96,9 +109,13 @@ func manualCommand(w io.Writer, c command) {
 		if f.Shorthand != "" {
 			name = "-" + f.Shorthand + ", " + name
 		}
-		if kind, _ := pflag.UnquoteUsage(f); kind != "" {
+		kind, usage := pflag.UnquoteUsage(f)
+		if kind != "" {
 			name += " " + kind
 		}
-		fmt.Fprintf(w, ".TP\n.B %s\n%s\n", roff(name), roff(f.Usage))
+		if f.Value.Type() == "string" && f.DefValue != "" { // a default that is the user's own is not for a manual
+			usage += fmt.Sprintf(" (default %s)", f.DefValue)
+		}
+		fmt.Fprintf(w, ".TP\n.B %s\n%s\n", roff(name), roff(usage))
 	})
 }

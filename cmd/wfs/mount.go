@@ -1,14 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/pflag"
 
@@ -23,7 +22,9 @@ var mountCommand = command{
 	help: `
 SOURCE is a file that torch, safetensors or Keras wrote, or a Hugging Face directory.
 MOUNTPOINT is an empty directory; it is made when it is missing. The command returns
-when the mount answers, and leaves a daemon behind that serves it until wfs umount.
+when the mount answers, and leaves a daemon behind that serves it until wfs umount,
+or SIGTERM, SIGINT or SIGHUP. By a signal, a mount whose files are open is detached, and
+the daemon ends with the last of them, or with a second signal.
 
   wfs mount model.pt /mnt/model
   python -c 'import numpy; print(numpy.load("/mnt/model/tensors/fc.weight.npy"))'
@@ -36,8 +37,8 @@ exit codes: 0 mounted, 1 failure, 2 wrong usage`,
 		opt := newMountOptions()
 		opt.AddFlags(flags)
 		return func(args []string) error {
-			if len(args) != 2 {
-				return usagef("mount takes a SOURCE and a MOUNTPOINT")
+			if err := twoPaths("mount", args); err != nil {
+				return err
 			}
 			if err := opt.Validate(); err != nil {
 				return err
@@ -54,34 +55,35 @@ type MountOptions struct {
 	Root         string
 	RefuseUnsafe bool
 	AllowOther   bool
-	UID, GID     int
+	UID, GID     uint32
 	Umask        string
 	XAttr        bool
 	LogFile      string
 	LogLevel     string
 	Debug        bool
 	Options      []string // -o
+	sloppy       bool     // mount.wfs -s: options that are unknown are no error
 }
 
 func newMountOptions() *MountOptions {
-	return &MountOptions{Layout: view.Full, UID: os.Getuid(), GID: os.Getgid(), Umask: "0", LogLevel: "info"}
+	return &MountOptions{Layout: view.Full, UID: uint32(os.Getuid()), GID: uint32(os.Getgid()), Umask: "0", LogLevel: "info"}
 }
 
-// AddFlags registers the flags.
+// AddFlags registers the flags. What is set already is their default.
 func (o *MountOptions) AddFlags(flags *pflag.FlagSet) {
-	flags.BoolVarP(&o.Foreground, "foreground", "f", false, "stay in the foreground and log to stderr")
+	flags.BoolVarP(&o.Foreground, "foreground", "f", o.Foreground, "stay in the foreground and log to stderr")
 	flags.StringVar(&o.Layout, "layout", o.Layout, "full, hf (the root only, for serving) or tensors (single tensors only)")
-	flags.StringVar(&o.Root, "root", "", "key of the state dict that the view takes; . takes everything")
-	flags.BoolVar(&o.RefuseUnsafe, "refuse-unsafe", false, "refuse files whose pickles name what wfs scan calls dangerous")
-	flags.BoolVar(&o.AllowOther, "allow-other", false, "let other users read the mount")
-	flags.IntVar(&o.UID, "uid", o.UID, "owner of the files")
-	flags.IntVar(&o.GID, "gid", o.GID, "group of the files")
-	flags.StringVar(&o.Umask, "umask", o.Umask, "permissions to take away, in octal")
-	flags.BoolVar(&o.XAttr, "xattr", false, "show key, dtype and shape as extended attributes (slows ls -l down)")
-	flags.StringVar(&o.LogFile, "log-file", "", "log to this file (default: syslog, or stderr in the foreground)")
+	flags.StringVar(&o.Root, "root", o.Root, "`key` of the state dict that the view takes; . takes everything")
+	flags.BoolVar(&o.RefuseUnsafe, "refuse-unsafe", o.RefuseUnsafe, "refuse files whose pickles name what wfs scan calls dangerous")
+	flags.BoolVar(&o.AllowOther, "allow-other", o.AllowOther, "let other users read the mount")
+	flags.Uint32Var(&o.UID, "uid", o.UID, "numeric `id` of the owner of the files")
+	flags.Uint32Var(&o.GID, "gid", o.GID, "numeric `id` of the group of the files")
+	flags.StringVar(&o.Umask, "umask", o.Umask, "permissions to take away, an `octal` number")
+	flags.BoolVar(&o.XAttr, "xattr", o.XAttr, "show key, dtype and shape as extended attributes (slows ls -l down)")
+	flags.StringVar(&o.LogFile, "log-file", o.LogFile, "log to this `file` (default: syslog, or stderr in the foreground)")
 	flags.StringVar(&o.LogLevel, "log-level", o.LogLevel, "error, warn, info or debug")
-	flags.BoolVar(&o.Debug, "debug-fuse", false, "log every request at level debug")
-	flags.StringArrayVarP(&o.Options, "option", "o", nil, "mount options as in fstab, separated by commas")
+	flags.BoolVar(&o.Debug, "debug-fuse", o.Debug, "log every request at level debug")
+	flags.StringArrayVarP(&o.Options, "option", "o", o.Options, "mount `options` as in fstab, separated by commas")
 }
 
 // Validate checks the flags and touches nothing.
@@ -97,11 +99,17 @@ func (o *MountOptions) Validate() error {
 	if _, err := o.umask(); err != nil {
 		return err
 	}
-	if o.UID < 0 || o.GID < 0 {
-		return usagef("--uid and --gid are not negative")
-	}
 	_, err := o.level()
 	return err
+}
+
+// twoPaths checks that there are two arguments, and that neither is empty: an empty
+// path would be the working directory.
+func twoPaths(name string, args []string) error {
+	if len(args) != 2 || args[0] == "" || args[1] == "" {
+		return usagef("%s takes a SOURCE and a MOUNTPOINT", name)
+	}
+	return nil
 }
 
 // mount checks what can be checked at once, then serves the mount here or in a daemon.
@@ -113,8 +121,16 @@ func mount(opt *MountOptions, source, mountpoint string) error {
 	if err != nil {
 		return err
 	}
+	lock, err := claim(mountpoint) // where that fails, what was made serves another
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
 	if opt.Foreground {
-		err = serve(opt, source, mountpoint, func(notes []string) { printNotes(notes) })
+		err = serve(opt, source, mountpoint, func(notes []string) error {
+			lock.Close()
+			return printNotes(notes)
+		})
 	} else {
 		err = startDaemon()
 	}
@@ -124,15 +140,16 @@ func mount(opt *MountOptions, source, mountpoint string) error {
 	return err
 }
 
-func printNotes(notes []string) {
+func printNotes(notes []string) error {
 	for _, n := range notes {
 		fmt.Fprintf(os.Stderr, "wfs: note: %s\n", oneLine(n))
 	}
+	return nil
 }
 
 // serve mounts and stays until the mount has ended. ready is called when the root
-// answers.
-func serve(opt *MountOptions, source, mountpoint string, ready func(notes []string)) error {
+// answers; where it fails nobody knows of the mount, and it is taken down.
+func serve(opt *MountOptions, source, mountpoint string, ready func(notes []string) error) error {
 	log, err := opt.logger()
 	if err != nil {
 		return err
@@ -160,10 +177,9 @@ func serve(opt *MountOptions, source, mountpoint string, ready func(notes []stri
 		return err
 	}
 	// Before there is a mount: a signal that came right behind it would leave it dead.
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	signals := endings()
 	server, err := fs.Mount(tree, at, fs.Options{
-		Source: absolutePath(source), UID: uint32(opt.UID), GID: uint32(opt.GID), Umask: umask,
+		Source: absolutePath(source), UID: opt.UID, GID: opt.GID, Umask: umask,
 		AllowOther: opt.AllowOther, XAttr: opt.XAttr, Debug: opt.Debug, Log: log,
 	})
 	if err != nil {
@@ -172,10 +188,12 @@ func serve(opt *MountOptions, source, mountpoint string, ready func(notes []stri
 	control := listenControl(log, controlDirs(os.Geteuid()), statusOf(server, absolutePath(source), at))
 	defer control.Close()
 	log.Info("mounted", "source", source, "mountpoint", at, "tensors", tensorCount(model), "files", len(tree.Nodes))
-	ready(slices.Concat(allNotes(model), tree.Notes))
+	if err := ready(slices.Concat(allNotes(model), tree.Notes)); err != nil {
+		log.Error("unmounting: the command that started this daemon is gone", "error", err)
+		return errors.Join(err, server.Unmount(true))
+	}
 	notify("READY=1")
 	wait(server, signals, log)
-	notify("STOPPING=1")
 	log.Info("unmounted", "mountpoint", at)
 	return nil
 }

@@ -12,6 +12,7 @@ const fsType = "fuse.wfs"
 
 // mountEntry is a line of /proc/self/mountinfo (proc(5)).
 type mountEntry struct {
+	device               string // major:minor; no other live mount has it
 	path, fsType, source string
 	user                 int // who mounted it, -1 where that is not said
 }
@@ -39,7 +40,7 @@ func mounts() []mountEntry {
 				}
 			}
 		}
-		all = append(all, mountEntry{unescapeOctal(head[4]), tail[0], unescapeOctal(tail[1]), user})
+		all = append(all, mountEntry{head[2], unescapeOctal(head[4]), tail[0], unescapeOctal(tail[1]), user})
 	}
 	return all
 }

@@ -32,8 +32,8 @@ func prepareMountpoint(source, mountpoint string) (made []string, err error) {
 			return nil, fmt.Errorf("%s: a mount whose daemon is gone is in the way: %w", mountpoint, err)
 		}
 	}
-	if m, ok := mountAt(mountpoint); ok && m.fsType == fsType {
-		return nil, fmt.Errorf("%s: %s is mounted there: wfs umount it first", mountpoint, strings.TrimPrefix(m.source, "wfs:"))
+	if err := refuseMounted(mountpoint); err != nil {
+		return nil, err
 	}
 	if _, err := os.Stat(source); err != nil {
 		return nil, shortPath(err)
@@ -62,6 +62,32 @@ func prepareMountpoint(source, mountpoint string) (made []string, err error) {
 		return nil, fmt.Errorf("%s: the mountpoint is not empty", mountpoint)
 	}
 	return nil, overlap(source, mountpoint)
+}
+
+func refuseMounted(mountpoint string) error {
+	if m, ok := mountAt(mountpoint); ok && m.fsType == fsType {
+		return fmt.Errorf("%s: %s is mounted there: wfs umount it first", mountpoint, strings.TrimPrefix(m.source, "wfs:"))
+	}
+	return nil
+}
+
+// claim locks a mountpoint until the file that it returns is closed: where two mount at
+// once, both find it empty, and one would hide the other.
+func claim(mountpoint string) (*os.File, error) {
+	dir, err := os.Open(mountpoint)
+	if err != nil {
+		return nil, shortPath(err)
+	}
+	// A file system that knows no locks is no reason not to mount.
+	if err := syscall.Flock(int(dir.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err == syscall.EWOULDBLOCK {
+		dir.Close()
+		return nil, fmt.Errorf("%s: another wfs is mounting there", mountpoint)
+	}
+	if err := refuseMounted(mountpoint); err != nil { // since it was looked at
+		dir.Close()
+		return nil, err
+	}
+	return dir, nil
 }
 
 // removeAll removes directories that were made for a mount that failed, as far as

@@ -1,11 +1,11 @@
 package main
 
 import (
-	"io"
+	"errors"
 	"log/slog"
-	"log/syslog"
 	"net"
 	"os"
+	"os/signal"
 	"runtime/debug"
 	"strings"
 	"syscall"
@@ -13,8 +13,22 @@ import (
 	"wfs/fs"
 )
 
+// endings is a channel for the signals that ask to end. What nohup(1), or a shell that
+// runs wfs in the background, has it ignore stays ignored.
+func endings() <-chan os.Signal {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM)
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGHUP} {
+		if !signal.Ignored(s) {
+			signal.Notify(signals, s)
+		}
+	}
+	return signals
+}
+
 // wait returns when the mount has ended: by umount, or by a signal. The first signal
-// unmounts, lazily when the mount is busy; a second one ends the process.
+// unmounts, lazily when the mount is busy; a second one ends the process, and with it
+// what is still open.
 func wait(server *fs.Server, signals <-chan os.Signal, log *slog.Logger) {
 	for n := 0; ; n++ {
 		select {
@@ -25,39 +39,28 @@ func wait(server *fs.Server, signals <-chan os.Signal, log *slog.Logger) {
 				log.Warn("ended by a second signal while files were open")
 				return
 			}
+			notify("STOPPING=1")
 			log.Info("unmounting", "signal", s.String())
-			if err := server.Unmount(false); err != nil {
-				log.Warn("the mount is busy: it is detached, and ends when its files are closed", "error", err)
-				if err := server.Unmount(true); err != nil {
-					log.Error("cannot unmount", "error", err)
-				}
+			err := server.Unmount(false)
+			if errors.Is(err, syscall.EBUSY) {
+				log.Warn("the mount is busy: it is detached, and ends when its files are closed")
+				err = server.Unmount(true)
+			}
+			if err != nil {
+				log.Error("cannot unmount; a second signal ends the daemon all the same", "error", err)
 			}
 		}
 	}
 }
 
-// logger is where the messages of a mount go: stderr in the foreground, else the
-// log file, else syslog.
-func (o *MountOptions) logger() (*slog.Logger, error) {
-	level, err := o.level()
-	if err != nil {
-		return nil, err
+// defaultPath is for fusermount3 where nothing says what PATH is, as for the helper of a
+// mount unit (systemd.exec(5)).
+const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+func ensurePath() {
+	if os.Getenv("PATH") == "" {
+		os.Setenv("PATH", defaultPath)
 	}
-	var out io.Writer = os.Stderr
-	switch {
-	case o.LogFile != "":
-		f, err := os.OpenFile(o.LogFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-		if err != nil {
-			return nil, shortPath(err)
-		}
-		out = f
-	case !o.Foreground:
-		out = io.Discard
-		if w, err := syslog.New(syslog.LOG_DAEMON|syslog.LOG_NOTICE, "wfs"); err == nil {
-			out = w
-		}
-	}
-	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: level})), nil
 }
 
 // notify tells systemd what state the service is in (sd_notify(3)).

@@ -46,12 +46,13 @@ func status(asJSON bool) error {
 		if m.fsType != fsType {
 			continue
 		}
-		e := statusEntry{mountStatus: mountStatus{Source: strings.TrimPrefix(m.source, "wfs:"), Mountpoint: m.path}}
+		e := statusEntry{mountStatus: mountStatus{Source: strings.TrimPrefix(m.source, "wfs:")}}
 		if s, ok := m.of(known); ok {
 			e = statusEntry{true, s}
 		} else {
 			e.Alive = !stale(m.path)
 		}
+		e.Mountpoint, e.Device = m.path, m.device // the kernel knows best
 		list = append(list, e)
 	}
 	if asJSON {
@@ -60,14 +61,15 @@ func status(asJSON bool) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "MOUNTPOINT\tSOURCE\tPID\tAGE\tSERVED\tREADS\tERRORS")
 	for _, e := range list {
-		pid, age := "dead", "-"
+		daemon := "dead\t-\t-\t-\t-"
 		switch {
 		case e.PID != 0:
-			pid, age = fmt.Sprint(e.PID), time.Since(e.Started).Round(time.Second).String()
+			age := time.Since(e.Started).Round(time.Second)
+			daemon = fmt.Sprintf("%d\t%s\t%s\t%d\t%d", e.PID, age, humanSize(e.Bytes), e.Reads, e.Errors)
 		case e.Alive:
-			pid = "?"
+			daemon = "?\t-\t-\t-\t-"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%d\n", oneLine(e.Mountpoint), oneLine(e.Source), pid, age, humanSize(e.Bytes), e.Reads, e.Errors)
+		fmt.Fprintf(w, "%s\t%s\t%s\n", oneLine(e.Mountpoint), oneLine(e.Source), daemon)
 	}
 	return w.Flush()
 }

@@ -49,6 +49,9 @@ exit codes: 0 unmounted, 1 failure, 2 wrong usage`,
 const exitTimeout = 10 * time.Second
 
 func umount(mountpoint string, lazy bool) error {
+	if mountpoint == "" { // it would be the working directory
+		return errors.New("no wfs mount is there")
+	}
 	m, ok := mountAt(mountpoint)
 	if !ok || m.fsType != fsType {
 		return errors.New("no wfs mount is there")

@@ -16,7 +16,7 @@ var versionCommand = command{
 	help: `
   wfs version
 
-exit codes: 0 success, 2 wrong usage`,
+exit codes: 0 success, 1 failure, 2 wrong usage`,
 	new: func(*pflag.FlagSet) func([]string) error {
 		return func(args []string) error {
 			if len(args) > 0 {
@@ -30,8 +30,8 @@ exit codes: 0 success, 2 wrong usage`,
 					}
 				}
 			}
-			fmt.Printf("wfs %s; go-fuse %s; %s %s/%s\n", version, goFuse, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return nil
+			_, err := fmt.Printf("wfs %s; go-fuse %s; %s %s/%s\n", version, goFuse, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			return err
 		}
 	},
 }
