@@ -54,6 +54,7 @@ type fileSystem struct {
 
 	files  openFiles
 	faults faultLog
+	waits  waitings
 
 	noPassthrough atomic.Bool
 	counters      counters
