@@ -60,7 +60,8 @@ type waitings struct {
 	hung    map[*source.Source]int // how many of all are answered
 	looking bool
 
-	device int // of the kernel's connection, -1 when there is none
+	patience time.Duration
+	device   int // of the kernel's connection, -1 when there is none
 	// late logs that a request was given up, and gives its errno.
 	late func(*view.File, error) fuse.Status
 	// gone is called when the connection has ended, whatever still hangs.
@@ -71,7 +72,7 @@ type waitings struct {
 func (w *waitings) start(device int, late func(*view.File, error) fuse.Status, gone func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.device, w.late, w.gone = device, late, gone
+	w.patience, w.device, w.late, w.gone = patience, device, late, gone
 }
 
 // stop closes the device.
@@ -124,7 +125,7 @@ func (w *waitings) look() {
 		var expired, orphaned []*waiting
 		expired, orphaned, more = w.sort()
 		for _, r := range expired {
-			w.refuse(r, w.late(r.file, fmt.Errorf("%s: %w for %v", r.file.Source.Path, errHung, patience)))
+			w.refuse(r, w.late(r.file, fmt.Errorf("%s: %w for %v", r.file.Source.Path, errHung, w.patience)))
 		}
 		for _, r := range orphaned {
 			w.refuse(r, fuse.EINTR)
@@ -140,7 +141,7 @@ func (w *waitings) sort() (expired, orphaned []*waiting, more bool) {
 		switch {
 		case r.answered:
 			continue
-		case time.Since(r.since) > patience:
+		case time.Since(r.since) > w.patience:
 			expired = append(expired, r)
 		case interrupted(r.cancel) && dying(r.caller):
 			orphaned = append(orphaned, r)

@@ -39,8 +39,18 @@ func hungMount(t *testing.T, wait time.Duration, size int64) (server *Server, di
 	m.Sets[1].Dir, m.Files = "second", nil
 	log = &lines{}
 	server, dir = mount(t, treeOf(t, m), Options{Log: log.logger()})
-	t.Cleanup(release)
+	t.Cleanup(func() {
+		release()
+		eventually(t, "the requests that hung have ended", func() bool { return waits(server) == 0 })
+	})
 	return server, dir, on, release, log
+}
+
+// waits is how many requests wait for a source.
+func waits(s *Server) int {
+	s.fs.waits.mu.Lock()
+	defer s.fs.waits.mu.Unlock()
+	return len(s.fs.waits.all) + len(s.fs.waits.hung)
 }
 
 // zeros is n zeros.
@@ -89,11 +99,7 @@ func TestHung(t *testing.T) {
 		t.Errorf("%d log lines, want one:\n%s", n, log)
 	}
 	release()
-	eventually(t, "the requests that hung have ended", func() bool {
-		server.fs.waits.mu.Lock()
-		defer server.fs.waits.mu.Unlock()
-		return len(server.fs.waits.all) == 0 && len(server.fs.waits.hung) == 0
-	})
+	eventually(t, "the requests that hung have ended", func() bool { return waits(server) == 0 })
 	f, err := os.Open(slow)
 	must(t, err)
 	defer f.Close()
@@ -160,11 +166,7 @@ func TestHungUnmount(t *testing.T) {
 	on.Store(true)
 	cmd := exec.Command("dd", "if="+filepath.Join(dir, "raw/slow.bin"), "of=/dev/null", "bs=1M")
 	must(t, cmd.Start())
-	eventually(t, "the reader waits", func() bool {
-		s.fs.waits.mu.Lock()
-		defer s.fs.waits.mu.Unlock()
-		return len(s.fs.waits.all) > 0
-	})
+	eventually(t, "the reader waits", func() bool { return waits(s) > 0 })
 	must(t, s.Unmount(true))
 	must(t, cmd.Process.Kill())
 	within(t, 20*time.Second, "the reader", func() { cmd.Wait() })
