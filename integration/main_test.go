@@ -15,6 +15,9 @@ import (
 var binary, root string
 
 func TestMain(m *testing.M) {
+	if os.Getenv(workerMark) != "" {
+		os.Exit(runWorker())
+	}
 	code, err := run(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "integration:", err)
