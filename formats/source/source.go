@@ -37,9 +37,7 @@ type Source struct {
 // is read with pread and never mapped: a truncated file must be an error, not a
 // SIGBUS.
 func Open(path string) (*Source, error) {
-	// O_NONBLOCK keeps a FIFO from blocking the open; it means nothing for a
-	// regular file.
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, err := openFile(path)
 	if err != nil {
 		return nil, err
 	}
@@ -60,6 +58,25 @@ func Open(path string) (*Source, error) {
 	s := &Source{Path: path, ModTime: info.ModTime(), reader: f, size: info.Size(), file: f, inode: st.Ino}
 	s.pin.Store(st)
 	return s, nil
+}
+
+// openFile opens path so that the runtime does not poll it. O_NONBLOCK keeps a FIFO from
+// blocking the open and means nothing for a regular file, but os.OpenFile takes it as a
+// wish to wait with epoll: on a FUSE file system that asks its daemon, and a Close would
+// wait for reads that hang.
+func openFile(path string) (*os.File, error) {
+	fd, err := syscall.Open(path, syscall.O_RDONLY|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+	for err == syscall.EINTR {
+		fd, err = syscall.Open(path, syscall.O_RDONLY|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+	}
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	if err := syscall.SetNonblock(fd, false); err != nil {
+		syscall.Close(fd)
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	return os.NewFile(uintptr(fd), path), nil
 }
 
 // FromReader makes a Source of size bytes out of any reader, for sources that
