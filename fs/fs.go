@@ -81,7 +81,7 @@ func (fs *fileSystem) node(ino uint64) (view.Node, bool) {
 }
 
 // Lookup finds a name in a directory.
-func (fs *fileSystem) Lookup(_ <-chan struct{}, header *fuse.InHeader, name string, out *fuse.EntryOut) fuse.Status {
+func (fs *fileSystem) Lookup(cancel <-chan struct{}, header *fuse.InHeader, name string, out *fuse.EntryOut) fuse.Status {
 	n, ok := fs.node(header.NodeId)
 	if !ok || n.Dir == nil {
 		return fuse.ENOTDIR
@@ -92,8 +92,25 @@ func (fs *fileSystem) Lookup(_ <-chan struct{}, header *fuse.InHeader, name stri
 		out.SetEntryTimeout(forever)
 		return fuse.OK
 	}
+	if !fs.sized(child, header, cancel) {
+		return fuse.EIO
+	}
 	fs.entry(child, out)
 	return fuse.OK
+}
+
+// sized makes the size of a node known, for which the source is read once. It says no
+// where the source does not answer.
+func (fs *fileSystem) sized(n view.Node, header *fuse.InHeader, cancel <-chan struct{}) bool {
+	if n.File == nil || !n.File.Lazy() {
+		return true
+	}
+	waits, err := fs.waits.begin(n.File, header, cancel)
+	if err != nil {
+		return false
+	}
+	n.File.Size()
+	return !fs.waits.end(waits)
 }
 
 // Forget has nothing to do: nodes are not made for lookups.
@@ -109,10 +126,13 @@ func (fs *fileSystem) entry(n view.Node, out *fuse.EntryOut) {
 }
 
 // GetAttr answers stat.
-func (fs *fileSystem) GetAttr(_ <-chan struct{}, input *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
+func (fs *fileSystem) GetAttr(cancel <-chan struct{}, input *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
 	n, ok := fs.node(input.NodeId)
 	if !ok {
 		return fuse.ENOENT
+	}
+	if !fs.sized(n, &input.InHeader, cancel) {
+		return fuse.EIO
 	}
 	fs.attr(n, &out.Attr)
 	// The root is asked for each time: it is what tells that a daemon is gone.

@@ -59,9 +59,11 @@ func (f *faulty) others(t *testing.T) {
 			t.Errorf("tensor %d: %d bytes, %v", i, len(got), err)
 		}
 	}
-	for name, size := range files(t, f.path) {
-		if size == 0 {
-			t.Errorf("%s is empty", name)
+	for _, dir := range []string{"tensors", "tree", "raw"} { // not meta/, for which the pickles are read
+		for name, size := range files(t, filepath.Join(f.path, dir)) {
+			if size == 0 {
+				t.Errorf("%s is empty", name)
+			}
 		}
 	}
 }
@@ -125,8 +127,12 @@ func TestDeviceHangs(t *testing.T) {
 	defer release()
 	f.fail(fault{until: back})
 	var readers []*exec.Cmd
-	for range 4 {
-		cmd := exec.Command("cat", tensorFile(f.path, 3))
+	for _, args := range [][]string{
+		{"cat", tensorFile(f.path, 3)}, {"cat", tensorFile(f.path, 3)}, {"cat", filepath.Join(f.path, "model.safetensors")},
+		{"ls", "-l", filepath.Join(f.path, "meta")}, {"stat", filepath.Join(f.path, "meta/pickle.json")},
+		{"dd", "if=" + tensorFile(f.path, 3), "iflag=direct", "bs=4K", "count=1", "skip=3"},
+	} {
+		cmd := exec.Command(args[0], args[1:]...)
 		must(t, cmd.Start())
 		readers = append(readers, cmd)
 		defer cmd.Process.Kill()
