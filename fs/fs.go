@@ -27,6 +27,9 @@ const forever = 365 * 24 * time.Hour
 // blockSize is what stat recommends for reads.
 const blockSize = 1 << 20
 
+// nameMax is the longest name in bytes, as everywhere on Linux.
+const nameMax = 255
+
 // Options are the choices of a mount.
 type Options struct {
 	// Source names the mount in /proc/mounts, behind "wfs:".
@@ -85,6 +88,9 @@ func (fs *fileSystem) Lookup(cancel <-chan struct{}, header *fuse.InHeader, name
 	n, ok := fs.node(header.NodeId)
 	if !ok || n.Dir == nil {
 		return fuse.ENOTDIR
+	}
+	if len(name) > nameMax { // the kernel lets 1024 bytes through
+		return fuse.Status(syscall.ENAMETOOLONG)
 	}
 	child, ok := n.Dir.Lookup(name)
 	if !ok {
@@ -184,6 +190,6 @@ func (fs *fileSystem) StatFs(_ <-chan struct{}, _ *fuse.InHeader, out *fuse.Stat
 	out.Bsize, out.Frsize = blockSize, unit
 	out.Blocks = uint64(fs.tree.Bytes+unit-1) / unit
 	out.Files = uint64(len(fs.tree.Nodes))
-	out.NameLen = 255
+	out.NameLen = nameMax
 	return fuse.OK
 }
