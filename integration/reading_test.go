@@ -42,7 +42,7 @@ func (c *readOnlyCases) ways() {
 			n, err := unix.Readv(fd, [][]byte{p, q})
 			return slices.Concat(p, q)[:max(n, 0)], err
 		},
-		"sendfile":        c.into(func(out int, off int64, n int) (int, error) { return unix.Sendfile(out, fd, &off, n) }),
+		"sendfile": c.into(func(out int, off int64, n int) (int, error) { return unix.Sendfile(out, fd, &off, n) }),
 		"copy_file_range": c.into(func(out int, off int64, n int) (int, error) {
 			k, err := unix.CopyFileRange(fd, &off, out, nil, n, 0)
 			if err == unix.EXDEV { // to another file system the kernel may refuse; programs fall back, to sendfile too
@@ -50,7 +50,7 @@ func (c *readOnlyCases) ways() {
 			}
 			return k, err
 		}),
-		"splice":          spliced(fd),
+		"splice": spliced(fd),
 		"readahead": func(off int64, n int) ([]byte, error) {
 			if _, _, e := unix.Syscall(unix.SYS_READAHEAD, uintptr(fd), uintptr(off), uintptr(n)); e != 0 {
 				return nil, e
