@@ -72,7 +72,7 @@ func (z zeros) ReadAt(p []byte, off int64) (int, error) {
 // the file.
 func TestHung(t *testing.T) {
 	const size, readers = 256 << 20, 100
-	server, dir, on, release, log := hungMount(t, 500*time.Millisecond, size)
+	server, dir, on, release, log := hungMount(t, 3*time.Second, size)
 	slow := filepath.Join(dir, "raw/slow.bin")
 	on.Store(true)
 	var group sync.WaitGroup
@@ -111,7 +111,7 @@ func TestHung(t *testing.T) {
 // TestHungOpen has a source that hangs when a file is opened; nothing stays open.
 func TestHungOpen(t *testing.T) {
 	was := patience
-	patience = 300 * time.Millisecond
+	patience = 2 * time.Second
 	t.Cleanup(func() { patience = was })
 	path, _ := randomFile(t, 1<<20)
 	src := open(t, path)

@@ -24,8 +24,15 @@ type fault struct {
 // device is a directory seen through a FUSE file system of the test's own, which reads
 // with the faults that a test sets. The kernel caches nothing of it.
 type device struct {
-	fs.LoopbackNode
+	*fs.LoopbackNode
 	faults *faults
+}
+
+var _ = (fs.NodeWrapChilder)((*device)(nil))
+
+// WrapChild implements fs.NodeWrapChilder.
+func (d *device) WrapChild(_ context.Context, child fs.InodeEmbedder) fs.InodeEmbedder {
+	return &device{child.(*fs.LoopbackNode), d.faults}
 }
 
 type faults struct {
@@ -102,11 +109,10 @@ func failingDevice(t testing.TB, dir string) (path string, f *faults) {
 	t.Helper()
 	path = t.TempDir()
 	f = &faults{}
-	root := &fs.LoopbackRoot{Path: dir, NewNode: func(data *fs.LoopbackRoot, _ *fs.Inode, _ string, _ *syscall.Stat_t) fs.InodeEmbedder {
-		return &device{fs.LoopbackNode{RootData: data}, f}
-	}}
-	node := &device{fs.LoopbackNode{RootData: root}, f}
-	root.RootNode = node
+	loopback, err := fs.NewLoopbackRoot(dir)
+	must(t, err)
+	node := &device{loopback.(*fs.LoopbackNode), f}
+	node.RootData.RootNode = node
 	server, err := fs.Mount(path, node, &fs.Options{MountOptions: fuse.MountOptions{FsName: "failing", Name: "failing", AllowOther: os.Geteuid() == 0}})
 	must(t, err)
 	t.Cleanup(func() {
