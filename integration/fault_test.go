@@ -117,6 +117,20 @@ func TestDeviceEnds(t *testing.T) {
 	f.others(t)
 }
 
+// TestDeviceSlow reads from a slow device while signals come: a signal that does not end
+// a program does not end its reads, however long they take.
+func TestDeviceSlow(t *testing.T) {
+	f := mountFaulty(t)
+	expected := filepath.Join(t.TempDir(), "expected")
+	must(t, os.WriteFile(expected, f.want[3], 0o644))
+	f.fail(fault{delay: 250 * time.Millisecond})
+	var problems []string
+	python(t, "torch", "storm.py", nil, &problems, expected, tensorFile(f.path, 3), "4", "3")
+	for _, problem := range problems {
+		t.Error(problem)
+	}
+}
+
 // TestDeviceHangs has readers at a spot where the device hangs. Everybody else goes on,
 // umount says that it is busy, status answers, and readers that are killed are gone. When
 // the device is back, so is the file.

@@ -16,8 +16,9 @@ import (
 // fault is what a read of a failing device meets: an error, fewer bytes, or a wait.
 type fault struct {
 	errno syscall.Errno
-	short int             // so many bytes at most; 0 is no limit
-	end   bool            // no bytes, as at the end of a file
+	short int  // so many bytes at most; 0 is no limit
+	end   bool // no bytes, as at the end of a file
+	delay time.Duration
 	until <-chan struct{} // a wait that nothing interrupts, as for a disk
 }
 
@@ -82,6 +83,7 @@ var (
 // Read implements fs.FileReader.
 func (d *deviceFile) Read(_ context.Context, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
 	f := d.faults.of(d.name, off)
+	time.Sleep(f.delay)
 	if f.until != nil {
 		<-f.until
 	}

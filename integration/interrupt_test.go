@@ -28,7 +28,7 @@ func TestInterrupted(t *testing.T) {
 	for range 4 {
 		group.Go(func() {
 			var problems []string
-			python(t, "torch", "storm.py", nil, &problems, expected, filepath.Join(m.path, "model.safetensors"))
+			python(t, "torch", "storm.py", nil, &problems, expected, filepath.Join(m.path, "model.safetensors"), "60", "20")
 			for _, problem := range problems {
 				t.Error(problem)
 			}

@@ -1,6 +1,6 @@
 """Reads a file while signals with a handler keep coming: no read fails, none is short, no page fault does.
 
-usage: storm.py EXPECTED FILE; EXPECTED has the same bytes. stdout: [problem]
+usage: storm.py EXPECTED FILE TURNS READS; EXPECTED has the same bytes. stdout: [problem]
 """
 
 import ctypes
@@ -31,10 +31,14 @@ random.seed(4)
 file = os.open(path, os.O_RDONLY)
 mapped = mmap.mmap(file, 0, prot=mmap.PROT_READ)
 buffer = ctypes.create_string_buffer(1 << 20)
-for turn in range(60):
+for turn in range(int(sys.argv[3])):
+    # Half of the turns read page by page, without read-ahead: each page is a request that can be interrupted.
+    single = turn % 4 >= 2
+    os.posix_fadvise(file, 0, 0, os.POSIX_FADV_RANDOM if single else os.POSIX_FADV_NORMAL)
+    mapped.madvise(mmap.MADV_RANDOM if single else mmap.MADV_NORMAL)
     os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
-    for _ in range(20):
-        at, size = random.randrange(len(expected)), random.randrange(1, len(buffer))
+    for _ in range(int(sys.argv[4])):
+        at, size = random.randrange(len(expected)), random.randrange(1, 16_384 if single else len(buffer))
         want = expected[at:at + size]
         if turn % 2:
             got = mapped[at:at + size]
@@ -44,6 +48,6 @@ for turn in range(60):
         if got != want:
             problems.append(f"turn {turn}, {size} bytes at {at}: {got if isinstance(got, str) else len(got)}")
 signal.setitimer(signal.ITIMER_REAL, 0)
-if signals < 100:
+if signals < int(sys.argv[3]):  # the handler runs between two calls, once for all signals of a call
     problems.append(f"{signals} signals came")
 json.dump(problems[:10], sys.stdout)
