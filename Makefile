@@ -1,6 +1,8 @@
 # make            builds ./wfs
 # make demo       builds it and shows it at work on a checkpoint made by torch
 # make test       every test; installs what the tests need
+# make soak       reads against a model for SOAK minutes, and a thousand mounts
+# make race       the tests, and a short soak, with the race detector
 # make fuzz       each fuzz target for FUZZTIME
 # make bench      measures against native files; ROWS=a,b picks rows
 # make lint       gofmt, go vet, staticcheck
@@ -61,6 +63,19 @@ demo: build .venv/torch
 .PHONY: test
 test: system .venv/torch .venv/keras
 	integration/leftovers.sh check go test -count=1 -timeout $(TESTTIMEOUT) ./...
+
+SOAK ?= 30
+.PHONY: soak
+soak: system .venv/torch .venv/keras
+	SOAK=$(SOAK) integration/leftovers.sh check go test -v -count=1 -timeout 0 -run '^(TestSoak|TestCycles)$$' ./integration ./fs
+
+.PHONY: race
+race: export CGO_ENABLED := 1
+race: system .venv/torch .venv/keras
+	@command -v $${CC:-gcc} >/dev/null || { echo 'make: the race detector needs a C compiler: install gcc and libc6-dev, or set CC' >&2; exit 1; }
+	go test -race -count=1 -timeout $(TESTTIMEOUT) ./cmd/... ./fs/... ./formats/...
+	RACE=1 integration/leftovers.sh check go test -count=1 -timeout $(TESTTIMEOUT) \
+		-run '^(TestSoak|TestParallel|TestPressure|TestKilled|TestInterrupted|TestSourceChanged|TestDevice)' ./integration
 
 .PHONY: fuzz
 fuzz:

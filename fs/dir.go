@@ -44,8 +44,12 @@ func (fs *fileSystem) ReadDir(_ <-chan struct{}, input *fuse.ReadIn, out *fuse.D
 
 // ReadDirPlus lists names with their attributes: ls -l of 200 000 files asks once
 // for hundreds of files instead of once for each.
-func (fs *fileSystem) ReadDirPlus(_ <-chan struct{}, input *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
-	return fs.list(input, func(e fuse.DirEntry, n view.Node) bool {
+func (fs *fileSystem) ReadDirPlus(cancel <-chan struct{}, input *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
+	answers := true
+	status := fs.list(input, func(e fuse.DirEntry, n view.Node) bool {
+		if answers = fs.sized(n, &input.InHeader, cancel); !answers {
+			return false
+		}
 		entry := out.AddDirLookupEntry(e)
 		if entry == nil {
 			return false
@@ -55,6 +59,10 @@ func (fs *fileSystem) ReadDirPlus(_ <-chan struct{}, input *fuse.ReadIn, out *fu
 		}
 		return true
 	})
+	if !answers {
+		return fuse.EIO
+	}
+	return status
 }
 
 func (fs *fileSystem) list(input *fuse.ReadIn, add func(fuse.DirEntry, view.Node) bool) fuse.Status {

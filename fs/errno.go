@@ -57,6 +57,9 @@ func (fs *fileSystem) fail(f *view.File, offset uint64, err error) fuse.Status {
 	return fuse.Status(errnoOf(err))
 }
 
+// late is fail for a request that was given up.
+func (fs *fileSystem) late(f *view.File, err error) fuse.Status { return fs.fail(f, 0, err) }
+
 // panicked answers a request whose handler panicked: a bug, and EIO for this one.
 func (fs *fileSystem) panicked(r any) fuse.Status {
 	fs.counters.errors.Add(1)

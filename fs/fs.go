@@ -27,6 +27,9 @@ const forever = 365 * 24 * time.Hour
 // blockSize is what stat recommends for reads.
 const blockSize = 1 << 20
 
+// nameMax is the longest name in bytes, as everywhere on Linux.
+const nameMax = 255
+
 // Options are the choices of a mount.
 type Options struct {
 	// Source names the mount in /proc/mounts, behind "wfs:".
@@ -54,6 +57,7 @@ type fileSystem struct {
 
 	files  openFiles
 	faults faultLog
+	waits  waitings
 
 	noPassthrough atomic.Bool
 	counters      counters
@@ -80,10 +84,13 @@ func (fs *fileSystem) node(ino uint64) (view.Node, bool) {
 }
 
 // Lookup finds a name in a directory.
-func (fs *fileSystem) Lookup(_ <-chan struct{}, header *fuse.InHeader, name string, out *fuse.EntryOut) fuse.Status {
+func (fs *fileSystem) Lookup(cancel <-chan struct{}, header *fuse.InHeader, name string, out *fuse.EntryOut) fuse.Status {
 	n, ok := fs.node(header.NodeId)
 	if !ok || n.Dir == nil {
 		return fuse.ENOTDIR
+	}
+	if len(name) > nameMax { // the kernel lets 1024 bytes through
+		return fuse.Status(syscall.ENAMETOOLONG)
 	}
 	child, ok := n.Dir.Lookup(name)
 	if !ok {
@@ -91,8 +98,25 @@ func (fs *fileSystem) Lookup(_ <-chan struct{}, header *fuse.InHeader, name stri
 		out.SetEntryTimeout(forever)
 		return fuse.OK
 	}
+	if !fs.sized(child, header, cancel) {
+		return fuse.EIO
+	}
 	fs.entry(child, out)
 	return fuse.OK
+}
+
+// sized makes the size of a node known, for which the source is read once. It says no
+// where the source does not answer.
+func (fs *fileSystem) sized(n view.Node, header *fuse.InHeader, cancel <-chan struct{}) bool {
+	if n.File == nil || !n.File.Lazy() {
+		return true
+	}
+	waits, err := fs.waits.begin(n.File, header, cancel)
+	if err != nil {
+		return false
+	}
+	n.File.Size()
+	return !fs.waits.end(waits)
 }
 
 // Forget has nothing to do: nodes are not made for lookups.
@@ -108,10 +132,13 @@ func (fs *fileSystem) entry(n view.Node, out *fuse.EntryOut) {
 }
 
 // GetAttr answers stat.
-func (fs *fileSystem) GetAttr(_ <-chan struct{}, input *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
+func (fs *fileSystem) GetAttr(cancel <-chan struct{}, input *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
 	n, ok := fs.node(input.NodeId)
 	if !ok {
 		return fuse.ENOENT
+	}
+	if !fs.sized(n, &input.InHeader, cancel) {
+		return fuse.EIO
 	}
 	fs.attr(n, &out.Attr)
 	// The root is asked for each time: it is what tells that a daemon is gone.
@@ -163,6 +190,6 @@ func (fs *fileSystem) StatFs(_ <-chan struct{}, _ *fuse.InHeader, out *fuse.Stat
 	out.Bsize, out.Frsize = blockSize, unit
 	out.Blocks = uint64(fs.tree.Bytes+unit-1) / unit
 	out.Files = uint64(len(fs.tree.Nodes))
-	out.NameLen = 255
+	out.NameLen = nameMax
 	return fuse.OK
 }

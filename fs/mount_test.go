@@ -41,7 +41,11 @@ func TestCycles(t *testing.T) {
 	}
 	cycle()
 	files, goroutines := descriptors(t), runtime.NumGoroutine()
-	for range 50 {
+	cycles := 50
+	if os.Getenv("SOAK") != "" {
+		cycles = 1000
+	}
+	for range cycles {
 		cycle()
 	}
 	eventually(t, "no goroutine is left", func() bool { return runtime.NumGoroutine() <= goroutines })

@@ -10,14 +10,18 @@ import (
 
 // Read fills buf. The source is verified behind the read: bytes that were read while
 // it changed are not handed out.
-func (fs *fileSystem) Read(_ <-chan struct{}, input *fuse.ReadIn, buf []byte) (fuse.ReadResult, fuse.Status) {
+func (fs *fileSystem) Read(cancel <-chan struct{}, input *fuse.ReadIn, buf []byte) (fuse.ReadResult, fuse.Status) {
 	o := fs.files.get(input.Fh)
 	if o == nil {
 		return nil, fuse.EBADF
 	}
-	n, err := o.read(buf, input.Offset)
+	n := 0
+	waits, err := fs.waits.begin(o.file, &input.InHeader, cancel)
 	if err == nil {
-		err = o.file.Source.Verify()
+		if n, err = o.read(buf, input.Offset); err == nil {
+			err = o.file.Source.Verify()
+		}
+		fs.waits.end(waits)
 	}
 	if err != nil {
 		return nil, fs.fail(o.file, input.Offset, err)

@@ -127,10 +127,15 @@ func TestBusy(t *testing.T) {
 	readers.wait(t)
 }
 
-// TestCycles mounts and unmounts many times; unmount checks each time that nothing is left.
+// TestCycles mounts and unmounts many times, a thousand in a soak; unmount checks each
+// time that nothing is left.
 func TestCycles(t *testing.T) {
 	mountpoint := filepath.Join(t.TempDir(), "mnt")
-	for i := range 50 {
+	cycles := 50
+	if os.Getenv("SOAK") != "" {
+		cycles = 1000
+	}
+	for i := range cycles {
 		if r := wfs(t, "mount", small(t), mountpoint); r.code != 0 {
 			t.Fatalf("cycle %d: exit code %d\n%s", i, r.code, r.stderr)
 		}

@@ -15,6 +15,9 @@ import (
 var binary, root string
 
 func TestMain(m *testing.M) {
+	if os.Getenv(workerMark) != "" {
+		os.Exit(runWorker())
+	}
 	code, err := run(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "integration:", err)
@@ -44,9 +47,16 @@ func run(m *testing.M) (int, error) {
 		return 0, err
 	}
 	binary = filepath.Join(dir, "wfs")
-	build := exec.Command("go", "build", "-o", binary, "./cmd/wfs")
+	args, cgo := []string{"build", "-o", binary}, "CGO_ENABLED=0"
+	if raceBuild() {
+		args, cgo = append(args, "-race"), "CGO_ENABLED=1"
+		if err := os.Setenv("GORACE", "log_path="+raceLog()); err != nil {
+			return 0, err
+		}
+	}
+	build := exec.Command("go", append(args, "./cmd/wfs")...)
 	build.Dir = root
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	build.Env = append(os.Environ(), cgo)
 	if out, err := build.CombinedOutput(); err != nil {
 		return 0, fmt.Errorf("go build: %w\n%s", err, out)
 	}

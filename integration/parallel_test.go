@@ -2,8 +2,10 @@ package integration
 
 import (
 	"crypto/sha256"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -62,4 +64,33 @@ func mapped(path string, worker int) ([32]byte, error) {
 	hash := sha256.Sum256(data)
 	_ = sum
 	return hash, nil
+}
+
+// TestLoadOften has four processes load models with transformers, whose loader reads
+// tensors from several threads at once, each time from a mount that nobody has read:
+// twenty loads, and each computes what the model computed that was saved.
+func TestLoadOften(t *testing.T) {
+	const processes, loads = 4, 20
+	var models []model
+	python(t, "torch", "write_models.py", nil, &models, t.TempDir())
+	var cold []model
+	for i := range loads {
+		m := models[i%len(models)]
+		m.Mount = mount(t, m.Source, "--layout", "hf")
+		m.Name = fmt.Sprint(i)
+		cold = append(cold, m)
+	}
+	var group sync.WaitGroup
+	for part := range slices.Chunk(cold, loads/processes) {
+		group.Go(func() {
+			var problems map[string]string
+			python(t, "torch", "verify_models.py", part, &problems)
+			for _, m := range part {
+				if problem, checked := problems[m.Name]; problem != "" || !checked {
+					t.Errorf("%s: checked %v: %s", m.Source, checked, problem)
+				}
+			}
+		})
+	}
+	group.Wait()
 }

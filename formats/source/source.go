@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -29,15 +30,14 @@ type Source struct {
 	size   int64
 	file   *os.File // nil when the bytes are in memory
 	inode  uint64
+	pin    atomic.Pointer[syscall.Stat_t] // what Verify compares with
 }
 
 // Open opens a regular file and remembers its size, mtime and inode. The file
 // is read with pread and never mapped: a truncated file must be an error, not a
 // SIGBUS.
 func Open(path string) (*Source, error) {
-	// O_NONBLOCK keeps a FIFO from blocking the open; it means nothing for a
-	// regular file.
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, err := openFile(path)
 	if err != nil {
 		return nil, err
 	}
@@ -50,11 +50,33 @@ func Open(path string) (*Source, error) {
 		f.Close()
 		return nil, fmt.Errorf("%s: not a regular file", path)
 	}
-	s := &Source{Path: path, ModTime: info.ModTime(), reader: f, size: info.Size(), file: f}
-	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		s.inode = st.Ino
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		f.Close()
+		return nil, fmt.Errorf("%s: the system says no inode", path)
 	}
+	s := &Source{Path: path, ModTime: info.ModTime(), reader: f, size: info.Size(), file: f, inode: st.Ino}
+	s.pin.Store(st)
 	return s, nil
+}
+
+// openFile opens path so that the runtime does not poll it. O_NONBLOCK keeps a FIFO from
+// blocking the open and means nothing for a regular file, but os.OpenFile takes it as a
+// wish to wait with epoll: on a FUSE file system that asks its daemon, and a Close would
+// wait for reads that hang.
+func openFile(path string) (*os.File, error) {
+	fd, err := syscall.Open(path, syscall.O_RDONLY|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+	for err == syscall.EINTR {
+		fd, err = syscall.Open(path, syscall.O_RDONLY|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+	}
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	if err := syscall.SetNonblock(fd, false); err != nil {
+		syscall.Close(fd)
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	return os.NewFile(uintptr(fd), path), nil
 }
 
 // FromReader makes a Source of size bytes out of any reader, for sources that
@@ -98,21 +120,43 @@ func (s *Source) ReadAt(p []byte, off int64) (int, error) {
 	return n, err
 }
 
-// Verify reports ErrStale when the open file no longer has the size and the
-// times that it was opened with. A file replaced by rename keeps its old
-// inode's bytes and stays valid: only its ctime changes, so the mtime decides.
+// Verify reports ErrStale when the bytes of the open file may be others than when it
+// was opened: when its size or its mtime is another, or its ctime for no visible
+// reason. The ctime tells of a rewrite whose mtime was put back (cp -p, touch -r), but
+// it also changes with the inode's links, owner and mode, and when the file is renamed.
+// So a change of those that can be seen is taken for the reason, and the file is pinned
+// anew: one that is replaced by a rename or deleted keeps its old inode's bytes. What
+// remains is a change of nothing but the atime or extended attributes, which is taken
+// for a rewrite.
+//
+// A file system sets the times before it writes. Only who had mapped the file and had
+// written to it shortly before it was opened here goes unnoticed, until the kernel has
+// written those pages back (mm/memory.c, do_page_mkwrite).
 func (s *Source) Verify() error {
 	if s.file == nil {
 		return nil
 	}
-	var st syscall.Stat_t
-	if err := syscall.Fstat(int(s.file.Fd()), &st); err != nil {
+	was := s.pin.Load()
+	now := new(syscall.Stat_t)
+	if err := syscall.Fstat(int(s.file.Fd()), now); err != nil {
 		return fmt.Errorf("%s: %w", s.Path, err)
 	}
-	if st.Size != s.size || time.Unix(st.Mtim.Unix()).UnixNano() != s.ModTime.UnixNano() {
-		return fmt.Errorf("%s: %w", s.Path, ErrStale)
+	switch {
+	case now.Size != was.Size || now.Mtim != was.Mtim:
+	case now.Ctim == was.Ctim:
+		return nil
+	case now.Nlink != was.Nlink || now.Mode != was.Mode || now.Uid != was.Uid || now.Gid != was.Gid || s.moved(now):
+		s.pin.CompareAndSwap(was, now)
+		return nil
 	}
-	return nil
+	return fmt.Errorf("%s: %w", s.Path, ErrStale)
+}
+
+// moved says whether another file, or none, has the name that the source was opened by.
+func (s *Source) moved(open *syscall.Stat_t) bool {
+	var named syscall.Stat_t
+	err := syscall.Stat(s.Path, &named)
+	return err != nil || named.Dev != open.Dev || named.Ino != open.Ino
 }
 
 // Close closes the local file.

@@ -50,9 +50,11 @@ func TestPinned(t *testing.T) {
 
 func TestStale(t *testing.T) {
 	for name, change := range map[string]func(path string) error{
-		"truncated": func(path string) error { return os.Truncate(path, 3) },
-		"grown":     func(path string) error { return os.Truncate(path, 30) },
-		"rewritten": func(path string) error { return os.WriteFile(path, []byte("9876543210"), 0o644) },
+		"rewritten, and its mtime put back": rewriteSecretly,
+		"rewritten through a mapping":       rewriteMapped,
+		"truncated":                         func(path string) error { return os.Truncate(path, 3) },
+		"grown":                             func(path string) error { return os.Truncate(path, 30) },
+		"rewritten":                         func(path string) error { return os.WriteFile(path, []byte("9876543210"), 0o644) },
 	} {
 		s, path := open(t, "0123456789")
 		if err := change(path); err != nil {
@@ -63,6 +65,63 @@ func TestStale(t *testing.T) {
 		}
 		if _, err := s.ReadAt(make([]byte, 8), 0); name == "truncated" && !errors.Is(err, ErrStale) {
 			t.Errorf("a read of a truncated file: %v", err)
+		}
+	}
+}
+
+func rewriteSecretly(path string) error {
+	if err := os.WriteFile(path, []byte("9876543210"), 0o644); err != nil {
+		return err
+	}
+	return os.Chtimes(path, time.Unix(1, 0), time.Unix(1, 0))
+}
+
+func rewriteMapped(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	m, err := syscall.Mmap(int(f.Fd()), 0, 10, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_SHARED)
+	if err != nil {
+		return err
+	}
+	m[3] = 'x'
+	return syscall.Munmap(m)
+}
+
+// TestInodeChanged changes what is not bytes: the file stays valid, and a rewrite after
+// that is found all the same.
+func TestInodeChanged(t *testing.T) {
+	for name, change := range map[string]func(path string) error{
+		"mode":             func(path string) error { return os.Chmod(path, 0o600) },
+		"link":             func(path string) error { return os.Link(path, path+".link") },
+		"renamed":          func(path string) error { return os.Rename(path, path+".old") },
+		"replaced by link": func(path string) error { return errors.Join(os.Rename(path, path+".old"), os.Symlink("x", path)) },
+		"deleted":          os.Remove,
+	} {
+		s, path := open(t, "0123456789")
+		other, err := os.OpenFile(path, os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer other.Close()
+		time.Sleep(10 * time.Millisecond) // a tick of the clock that ctimes are taken from
+		if err := change(path); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if err := s.Verify(); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		time.Sleep(10 * time.Millisecond)
+		other.WriteAt([]byte("x"), 3)
+		if name != "deleted" && name != "renamed" && name != "replaced by link" {
+			os.Chtimes(path, time.Unix(1, 0), time.Unix(1, 0))
+		}
+		if err := s.Verify(); !errors.Is(err, ErrStale) {
+			t.Errorf("%s, then rewritten: %v", name, err)
 		}
 	}
 }

@@ -84,6 +84,12 @@ func (f *File) Verbatim() *source.Source {
 	return nil
 }
 
+// Lazy says that the first Size reads the source.
+func (f *File) Lazy() bool {
+	_, ok := f.content.(generated)
+	return ok
+}
+
 // Attributes are the name and value of extended attributes, nil for a file that
 // is no tensor.
 func (f *File) Attributes() map[string]string {

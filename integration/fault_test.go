@@ -1,0 +1,205 @@
+package integration
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// faulty is a mount of a torch file on a failing device, what its tensors hold, and
+// where the fourth of them lies in the file.
+type faulty struct {
+	mounted
+	faults  *faults
+	want    [][]byte
+	lo, hi  int64
+	logFile string
+}
+
+func mountFaulty(t *testing.T) *faulty {
+	t.Helper()
+	source := large(t)
+	f := &faulty{want: readTensors(t, mount(t, source)), logFile: filepath.Join(t.TempDir(), "log")}
+	f.lo = int64(bytes.Index(readFile(t, source), f.want[3]))
+	f.hi = f.lo + int64(len(f.want[3]))
+	if f.lo <= 0 {
+		t.Fatal("the tensor is not in the file")
+	}
+	var path string
+	path, f.faults = failingDevice(t, filepath.Dir(source))
+	f.mounted = mountAt(t, filepath.Join(path, filepath.Base(source)), filepath.Join(t.TempDir(), "mnt"), "--log-file", f.logFile)
+	return f
+}
+
+// fail makes reads fail that begin in the fourth tensor.
+func (f *faulty) fail(what fault) {
+	f.faults.set(func(_ string, off int64) fault {
+		if off >= f.lo && off < f.hi {
+			return what
+		}
+		return fault{}
+	})
+}
+
+// others reads all tensors but the fourth, the tree and the listing.
+func (f *faulty) others(t *testing.T) {
+	t.Helper()
+	for i, want := range f.want {
+		if i == 3 {
+			continue
+		}
+		if got, err := os.ReadFile(tensorFile(f.path, i)); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("tensor %d: %d bytes, %v", i, len(got), err)
+		}
+	}
+	for _, dir := range []string{"tensors", "tree", "raw"} { // not meta/, for which the pickles are read
+		for name, size := range files(t, filepath.Join(f.path, dir)) {
+			if size == 0 {
+				t.Errorf("%s is empty", name)
+			}
+		}
+	}
+}
+
+// TestDeviceFails reads from a device with a bad spot: EIO there, one line in the log,
+// all else as it is, and no trace once the device is well.
+func TestDeviceFails(t *testing.T) {
+	for name, what := range map[string]fault{
+		"EIO": {errno: syscall.EIO}, "ENOSPC": {errno: syscall.ENOSPC}, "ESTALE": {errno: syscall.ESTALE}, "ENODEV": {errno: syscall.ENODEV},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := mountFaulty(t)
+			f.fail(what)
+			for range 3 {
+				if got, err := os.ReadFile(tensorFile(f.path, 3)); !errors.Is(err, syscall.EIO) || len(got) == len(f.want[3]) {
+					t.Errorf("%d bytes, %v; want EIO", len(got), err)
+				}
+			}
+			f.others(t)
+			log := string(readFile(t, f.logFile))
+			if n := strings.Count(log, "read failed"); n != 1 || !strings.Contains(log, "large.pt") {
+				t.Errorf("%d lines in the log, want one:\n%s", n, log)
+			}
+			f.faults.set(nil)
+			if got, err := os.ReadFile(tensorFile(f.path, 3)); err != nil || !bytes.Equal(got, f.want[3]) {
+				t.Errorf("when the device is well: %d bytes, %v", len(got), err)
+			}
+		})
+	}
+}
+
+// TestDeviceShort reads from a device that gives less than it is asked for: the bytes
+// are right, and where it gives none, the read fails.
+func TestDeviceShort(t *testing.T) {
+	f := mountFaulty(t)
+	f.faults.set(func(string, int64) fault { return fault{short: 100_000} })
+	for i, want := range f.want {
+		if got, err := os.ReadFile(tensorFile(f.path, i)); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("tensor %d: %d bytes, %v", i, len(got), err)
+		}
+	}
+}
+
+// TestDeviceEnds reads from a device that says in the middle of a file that it ends.
+func TestDeviceEnds(t *testing.T) {
+	f := mountFaulty(t)
+	f.fail(fault{end: true})
+	if got, err := os.ReadFile(tensorFile(f.path, 3)); err == nil || len(got) == len(f.want[3]) {
+		t.Errorf("%d bytes, %v; want an error", len(got), err)
+	}
+	f.others(t)
+}
+
+// TestDeviceSlow reads from a slow device while signals come: a signal that does not end
+// a program does not end its reads, however long they take.
+func TestDeviceSlow(t *testing.T) {
+	f := mountFaulty(t)
+	expected := filepath.Join(t.TempDir(), "expected")
+	must(t, os.WriteFile(expected, f.want[3], 0o644))
+	f.fail(fault{delay: 250 * time.Millisecond})
+	var problems []string
+	python(t, "torch", "storm.py", nil, &problems, expected, tensorFile(f.path, 3), "4", "3")
+	for _, problem := range problems {
+		t.Error(problem)
+	}
+}
+
+// TestDeviceHangs has readers at a spot where the device hangs. Everybody else goes on,
+// umount says that it is busy, status answers, and readers that are killed are gone. When
+// the device is back, so is the file.
+func TestDeviceHangs(t *testing.T) {
+	f := mountFaulty(t)
+	back := make(chan struct{})
+	release := sync.OnceFunc(func() { f.faults.set(nil); close(back) })
+	defer release()
+	f.fail(fault{until: back})
+	var readers []*exec.Cmd
+	for _, args := range [][]string{
+		{"cat", tensorFile(f.path, 3)}, {"cat", tensorFile(f.path, 3)}, {"cat", filepath.Join(f.path, "model.safetensors")},
+		{"ls", "-l", filepath.Join(f.path, "meta")}, {"stat", filepath.Join(f.path, "meta/pickle.json")},
+		{"dd", "if=" + tensorFile(f.path, 3), "iflag=direct", "bs=4K", "count=1", "skip=3"},
+	} {
+		cmd := exec.Command(args[0], args[1:]...)
+		must(t, cmd.Start())
+		readers = append(readers, cmd)
+		defer cmd.Process.Kill()
+	}
+	time.Sleep(200 * time.Millisecond) // they hang by now; if not, the test is the easier
+	others := make(chan struct{})
+	go func() { defer close(others); f.others(t) }()
+	select {
+	case <-others:
+	case <-time.After(30 * time.Second):
+		t.Error("a device that hangs at one spot keeps others from reading")
+	}
+	if r := wfs(t, "status"); !strings.Contains(r.stdout, f.path) {
+		t.Errorf("status: %s%s", r.stdout, r.stderr)
+	}
+	refused(t, []string{"umount", f.path}, f.path, "busy")
+	for _, cmd := range readers {
+		must(t, cmd.Process.Kill())
+		ended := make(chan struct{})
+		go func() { cmd.Wait(); close(ended) }()
+		select {
+		case <-ended:
+		case <-time.After(20 * time.Second):
+			t.Error("a reader that was killed stays")
+		}
+	}
+	release()
+	if got, err := os.ReadFile(tensorFile(f.path, 3)); err != nil || !bytes.Equal(got, f.want[3]) {
+		t.Errorf("when the device is back: %d bytes, %v", len(got), err)
+	}
+}
+
+// TestDeviceHangsForever unmounts while the device hangs: no mount and no reader stays.
+func TestDeviceHangsForever(t *testing.T) {
+	f := mountFaulty(t)
+	back := make(chan struct{})
+	defer close(back)
+	f.fail(fault{until: back})
+	cmd := exec.Command("cat", tensorFile(f.path, 3))
+	must(t, cmd.Start())
+	time.Sleep(200 * time.Millisecond)
+	if r := wfs(t, "umount", "--lazy", f.path); r.code != 0 {
+		t.Errorf("umount --lazy: %s", r.stderr)
+	}
+	must(t, cmd.Process.Kill())
+	ended := make(chan struct{})
+	go func() { cmd.Wait(); close(ended) }()
+	select {
+	case <-ended:
+	case <-time.After(20 * time.Second):
+		t.Error("the reader stays")
+	}
+	if !eventually(20*time.Second, func() bool { return !isMounted(f.path) && len(daemons(f.path)) == 0 }) {
+		t.Error("the mount or its daemon stays")
+	}
+}
