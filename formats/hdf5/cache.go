@@ -2,6 +2,7 @@ package hdf5
 
 import (
 	"container/list"
+	"runtime"
 	"sync"
 	"sync/atomic"
 )
@@ -11,8 +12,10 @@ const DefaultCacheSize = 64 << 20
 
 // ChunkCache keeps decoded chunks, the least recently used of which make way. The
 // bytes it holds never exceed its cap, and neither do those being decoded for
-// requests, save that one chunk is always let through. It is safe for concurrent
-// use, and no lock is held while a chunk is read or decoded.
+// requests, save that one chunk is always let through: a chunk larger than the cap is
+// held alone, for whoever goes through it piece by piece would decode it anew for
+// each piece. It is safe for concurrent use, and no lock is held while a chunk is read
+// or decoded.
 type ChunkCache struct {
 	limit int64
 
@@ -23,6 +26,8 @@ type ChunkCache struct {
 	loading flight[chunkKey, []byte]
 
 	gate gate
+	// ahead holds a token for each goroutine that decodes ahead of a reader.
+	ahead chan struct{}
 }
 
 // fileKey tells apart the files that share a cache.
@@ -45,7 +50,10 @@ type cachedChunk struct {
 
 // NewChunkCache makes a cache that holds up to limit bytes.
 func NewChunkCache(limit int64) *ChunkCache {
-	c := &ChunkCache{limit: limit, chunks: make(map[chunkKey]*list.Element)}
+	c := &ChunkCache{
+		limit: limit, chunks: make(map[chunkKey]*list.Element),
+		ahead: make(chan struct{}, runtime.GOMAXPROCS(0)),
+	}
 	c.gate.limit = limit
 	return c
 }
@@ -70,7 +78,7 @@ func (c *ChunkCache) get(key chunkKey) ([]byte, bool) {
 }
 
 // load returns a chunk of n bytes, and calls decode for it if it is neither in the
-// cache nor being decoded by another request. A chunk over the cap is not kept.
+// cache nor being decoded by another request.
 func (c *ChunkCache) load(key chunkKey, n int64, decode func() ([]byte, error)) ([]byte, error) {
 	if data, ok := c.get(key); ok {
 		return data, nil
@@ -81,6 +89,11 @@ func (c *ChunkCache) load(key chunkKey, n int64, decode func() ([]byte, error)) 
 		}
 		c.gate.enter(n)
 		defer c.gate.leave(n)
+		if n > c.limit {
+			c.mu.Lock()
+			c.evict(n) // what has to go then may as well go before
+			c.mu.Unlock()
+		}
 		data, err := decode()
 		if err == nil {
 			c.put(key, data)
@@ -90,24 +103,23 @@ func (c *ChunkCache) load(key chunkKey, n int64, decode func() ([]byte, error)) 
 }
 
 func (c *ChunkCache) put(key chunkKey, data []byte) {
-	n := int64(len(data))
-	if n > c.limit {
-		return
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if _, ok := c.chunks[key]; ok {
 		return
 	}
-	for c.held+n > c.limit {
-		last := c.recent.Back()
-		old := last.Value.(*cachedChunk)
-		c.recent.Remove(last)
+	c.evict(int64(len(data)))
+	c.chunks[key] = c.recent.PushFront(&cachedChunk{key, data})
+	c.held += int64(len(data))
+}
+
+// evict makes room for n bytes, as far as there is any. The caller holds the lock.
+func (c *ChunkCache) evict(n int64) {
+	for c.held+n > c.limit && c.recent.Len() > 0 {
+		old := c.recent.Remove(c.recent.Back()).(*cachedChunk)
 		delete(c.chunks, old.key)
 		c.held -= int64(len(old.data))
 	}
-	c.chunks[key] = c.recent.PushFront(&cachedChunk{key, data})
-	c.held += n
 }
 
 // gate bounds the bytes that are being decoded at one time.

@@ -28,6 +28,8 @@ type Dataset struct {
 	chunk []uint64
 	grid  []uint64 // chunks in each dimension
 	most  []uint64 // the same for the greatest extent; undefined where unlimited
+
+	ahead ahead
 }
 
 // dataset decodes a dataset's header.

@@ -24,7 +24,9 @@ func devour(b []byte, limit int64, anyChecksum bool) error {
 	var last error
 	attributes := func(obj Object) {
 		attrs, err := obj.Attrs()
-		last = errors.Join(err)
+		if err != nil {
+			last = err
+		}
 		for i := range attrs {
 			if _, err := attrs[i].Value(); err != nil {
 				last = err
@@ -117,4 +119,26 @@ func FuzzOpen(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		checkHostile(t, "fuzz", b, true)
 	})
+}
+
+// TestBudget asks for attributes again and again, as a file makes a reader do whose
+// objects all share one heap: what a walk finds spends the walk's budget.
+func TestBudget(t *testing.T) {
+	f := open(t, fixture(t, "latest.h5"))
+	calls := 0
+	err := f.Walk(func(path string, obj Object) error {
+		for path == "big" {
+			if _, err := obj.Attrs(); err != nil {
+				return err
+			}
+			if calls++; calls > 1<<20 {
+				t.Fatal("attributes are read without end")
+			}
+		}
+		return nil
+	})
+	var broken *FormatError
+	if !errors.As(err, &broken) || calls < 100 {
+		t.Errorf("%d calls, then %v", calls, err)
+	}
 }
