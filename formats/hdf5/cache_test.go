@@ -3,7 +3,6 @@ package hdf5
 import (
 	"bytes"
 	"errors"
-	"io"
 	"math/rand/v2"
 	"runtime"
 	"sync"
@@ -32,16 +31,23 @@ func (w *watched) ReadAt(p []byte, off int64) (int, error) {
 }
 
 // rows makes a deflated dataset of count chunks of size bytes each, and its values.
+// Every third chunk is the same.
 func rows(t testing.TB, w *watched, count, size int, cache *ChunkCache) (*Dataset, []byte) {
 	t.Helper()
 	random := rand.New(rand.NewPCG(7, 7))
-	values := make([]byte, count*size)
-	for i := range values {
-		values[i] = byte(random.IntN(4))
-	}
+	var values []byte
 	x := &chunkIndex{}
 	for i := range count {
-		z := deflate(t, values[i*size:(i+1)*size], 1)
+		if i >= 3 {
+			values = append(values, values[(i-3)*size:][:size]...)
+			x.entries = append(x.entries, x.entries[i-3])
+			x.entries[i].place = uint64(i)
+			continue
+		}
+		for range size {
+			values = append(values, byte(random.IntN(4)))
+		}
+		z := deflate(t, values[i*size:], 1)
 		x.entries = append(x.entries, chunkEntry{uint64(i), uint64(len(w.data)), uint32(len(z)), 0})
 		w.data = append(w.data, z...)
 	}
@@ -73,11 +79,11 @@ func stream(d *Dataset, n int, visit func(off int)) ([]byte, error) {
 
 // TestCacheCap streams more than the cache may hold, in several goroutines.
 func TestCacheCap(t *testing.T) {
-	const limit = 4 << 20
+	const limit = 2 << 20
 	cache := NewChunkCache(limit)
 	var wait sync.WaitGroup
 	for range 3 {
-		d, values := rows(t, &watched{}, 30, 512<<10, cache)
+		d, values := rows(t, &watched{}, 12, 512<<10, cache)
 		wait.Go(func() {
 			got, err := stream(d, 100_000, func(int) {
 				if held := cache.Held(); held > limit {
@@ -196,16 +202,10 @@ func TestReadAhead(t *testing.T) {
 			t.Fatalf("%d chunks are decoded, of which 2 were read", cached(d))
 		}
 	}
-	for i := range 30 {
-		i = i * 17 % 30
-		off := int64(i) * (size + 1000)
-		if n, err := d.ReadAt(p, off); n != len(p) && err != io.EOF {
-			t.Fatal(err)
-		}
-	}
 	jumping, _ := rows(t, &watched{}, count, size, NewChunkCache(DefaultCacheSize))
 	for i := range int64(5) {
-		if _, err := jumping.ReadAt(p, (39-8*i)*size); err != nil {
+		p := make([]byte, size) // as much as would do in order
+		if _, err := jumping.ReadAt(p[:size-8], (39-8*i)*size); err != nil {
 			t.Fatal(err)
 		}
 	}

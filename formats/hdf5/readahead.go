@@ -46,8 +46,9 @@ func (d *Dataset) readAhead(x *chunkIndex, off, n uint64) {
 	if off > a.next+nearby || off+nearby < a.next {
 		a.next, a.read, a.from, a.to = off, 0, 0, 0
 	}
+	before := a.read
 	a.next, a.read = max(a.next, off+n), a.read+n
-	if a.read < warmup {
+	if before < warmup {
 		return
 	}
 	last := d.placeOf(a.next - 1)
