@@ -1,6 +1,7 @@
 package keras
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -332,7 +333,8 @@ func (w *walker) order(root string) {
 	}
 }
 
-// naturally compares paths part by part; parts that are numbers by their value.
+// naturally compares paths part by part; parts that are numbers by their value, and
+// before all others.
 func naturally(a, b string) int {
 	as, bs := strings.Split(a, "/"), strings.Split(b, "/")
 	for i := range min(len(as), len(bs)) {
@@ -341,8 +343,14 @@ func naturally(a, b string) int {
 		}
 		m, errA := strconv.Atoi(as[i])
 		n, errB := strconv.Atoi(bs[i])
-		if errA == nil && errB == nil && m != n {
-			return m - n
+		switch {
+		case errA == nil && errB == nil && m != n:
+			return cmp.Compare(m, n)
+		case (errA == nil) != (errB == nil):
+			if errA == nil {
+				return -1
+			}
+			return 1
 		}
 		return strings.Compare(as[i], bs[i])
 	}
