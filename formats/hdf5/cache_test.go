@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -172,6 +173,33 @@ func TestNoLock(t *testing.T) {
 	close(release)
 	if err := <-first; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestPanic breaks a reader's invariants: a bug costs requests, never the process.
+func TestPanic(t *testing.T) {
+	w := &watched{}
+	d, values := rows(t, w, 8, 300<<10, NewChunkCache(DefaultCacheSize))
+	var broken atomic.Bool
+	broken.Store(true)
+	w.before = func(int64) {
+		if broken.Load() {
+			panic("bug")
+		}
+	}
+	err := guarded(func() error {
+		_, err := d.ReadAt(make([]byte, d.Size()), 0)
+		return err
+	})
+	if !errors.Is(err, errPanic) {
+		t.Error(err)
+	}
+	broken.Store(false)
+	if got, err := stream(d, 100_000, nil); err != nil || !bytes.Equal(got, values) {
+		t.Errorf("after a panic: %v", err)
+	}
+	if cache := d.f.opt.Cache; cache.reserved != 0 {
+		t.Errorf("%d bytes stay reserved", cache.reserved)
 	}
 }
 

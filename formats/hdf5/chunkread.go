@@ -30,6 +30,7 @@ func (d *Dataset) readChunks(p []byte, off int64) error {
 			d.readAhead(x, r.start, uint64(len(p)))
 		}
 	}
+	defer r.wait.Wait() // nothing writes to p behind the caller's back, come what may
 	err = boxes(d.dims, r.start, r.start+uint64(len(p)), func(b box, _ uint64) error {
 		return parts(b, d.chunk, d.grid, r.part)
 	})
@@ -95,7 +96,7 @@ func (r *chunkRead) beside(p *part, work func(*part) error) error {
 	q := &part{p.place, slices.Clone(p.at), slices.Clone(p.lo), slices.Clone(p.size), p.whole}
 	r.wait.Go(func() {
 		defer func() { <-r.tokens }()
-		if err := work(q); err != nil {
+		if err := guarded(func() error { return work(q) }); err != nil {
 			r.mu.Lock()
 			r.err = err
 			r.mu.Unlock()
@@ -160,7 +161,14 @@ func (d *Dataset) key(place uint64) chunkKey { return chunkKey{d.f.identity, d.a
 // load returns a decoded chunk by way of the cache.
 func (d *Dataset) load(place uint64, e chunkEntry, plain bool) ([]byte, error) {
 	n := int64(d.layout.chunkBytes)
-	return d.f.opt.Cache.load(d.key(place), n, func() ([]byte, error) {
+	cost := n
+	if !plain {
+		cost += int64(e.size)
+		if len(d.filters) > 1 {
+			cost += n // between two of them
+		}
+	}
+	return d.f.opt.Cache.load(d.key(place), cost, func() ([]byte, error) {
 		b := make([]byte, n)
 		return b, d.decode(b, e, plain)
 	})

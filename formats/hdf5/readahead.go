@@ -87,9 +87,13 @@ func (d *Dataset) decodeAhead(x *chunkIndex) {
 		if !ok {
 			continue
 		}
-		if plain, err := d.plain(e, at); err == nil && !plain {
-			d.load(place, e, plain)
+		if plain, err := d.plain(e, at); err != nil || plain {
+			continue
 		}
+		guarded(func() error {
+			_, err := d.load(place, e, false)
+			return err
+		})
 	}
 }
 
