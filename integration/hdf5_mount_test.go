@@ -1,12 +1,17 @@
 package integration
 
 import (
+	"bytes"
 	"crypto/sha256"
 	endian "encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
+	"math"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -95,4 +100,42 @@ func readView(t *testing.T, path string) map[string]viewed {
 func digest(b []byte) string {
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])
+}
+
+// TestHDF5Checksum damages all chunks that begin like those of one dataset with
+// fletcher32: reading it fails with EIO and a line in the log, and all else can be read.
+func TestHDF5Checksum(t *testing.T) {
+	b, err := os.ReadFile(filepath.Join(root, "formats", "hdf5", "testdata", "latest.h5"))
+	must(t, err)
+	var row []byte // 0, 1, … 7: the first of the chunks of 7 × 8 float32
+	for i := range 8 {
+		row = endian.LittleEndian.AppendUint32(row, math.Float32bits(float32(i)))
+	}
+	for at := 0; ; at += len(row) {
+		next := bytes.Index(b[at:], row)
+		if next < 0 {
+			break
+		}
+		at += next
+		b[at] ^= 1
+	}
+	source, log := filepath.Join(t.TempDir(), "damaged.h5"), filepath.Join(t.TempDir(), "log")
+	must(t, os.WriteFile(source, b, 0o600))
+	dir := mount(t, source, "--log-file", log)
+	entries, err := os.ReadDir(filepath.Join(dir, "raw"))
+	must(t, err)
+	for _, e := range entries {
+		_, err := os.ReadFile(filepath.Join(dir, "raw", e.Name()))
+		if bad := e.Name() == "chunked%2Fsum.bin"; bad != errors.Is(err, syscall.EIO) || !bad && err != nil {
+			t.Errorf("%s: %v", e.Name(), err)
+		}
+	}
+	if len(entries) < 20 {
+		t.Errorf("only %d datasets", len(entries))
+	}
+	text, err := os.ReadFile(log)
+	must(t, err)
+	if n := strings.Count(string(text), "fletcher32"); n != 1 {
+		t.Errorf("%d lines in the log:\n%s", n, text)
+	}
 }

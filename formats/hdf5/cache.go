@@ -22,6 +22,7 @@ const DefaultCacheSize = 64 << 20
 type ChunkCache struct {
 	limit int64
 
+	turn     sync.Mutex // held by the one who waits for room
 	mu       sync.Mutex
 	held     int64                      // bytes of chunks
 	reserved int64                      // bytes of what is being decoded
@@ -103,6 +104,8 @@ func (c *ChunkCache) load(key chunkKey, cost int64, decode func() ([]byte, error
 // nothing else is, and drops what the whole has no room for. Readers that go through
 // chunks bit by bit need the other half.
 func (c *ChunkCache) reserve(cost int64) {
+	c.turn.Lock() // or small chunks would slip past a large one for ever
+	defer c.turn.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for c.reserved != 0 && c.reserved+cost > c.limit/2 {
