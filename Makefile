@@ -77,12 +77,14 @@ race: system .venv/torch .venv/keras
 	RACE=1 integration/leftovers.sh check go test -count=1 -timeout $(TESTTIMEOUT) \
 		-run '^(TestSoak|TestParallel|TestPressure|TestKilled|TestInterrupted|TestSourceChanged|TestDevice)' ./integration
 
+# By default Go spends up to a minute on making each new input shorter: real files are
+# long, and nothing else would get done.
 .PHONY: fuzz
 fuzz:
 	@for package in $$(go list ./...); do \
 		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
 			echo "== $$package $$target"; \
-			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$package; \
 		done; \
 	done
 

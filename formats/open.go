@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"wfs/formats/checkpoint"
@@ -132,7 +133,8 @@ func chooseRoot(c *checkpoint.Checkpoint, root string) error {
 	default:
 		c.Root = strings.TrimSuffix(root, c.Separator)
 	}
-	c.Notes = nil
+	// What a reader says of its own choice no longer holds.
+	c.Notes = slices.DeleteFunc(c.Notes, func(note string) bool { return strings.HasPrefix(note, "the view takes ") })
 	if len(c.View()) > 0 || c.Root == "" {
 		return nil
 	}

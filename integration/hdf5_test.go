@@ -2,8 +2,6 @@ package integration
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -18,6 +16,9 @@ import (
 
 // hdf5Files is how many random files the reader is compared with h5py on.
 const hdf5Files = 600
+
+// mountEvery is how many of them are read for one that is mounted too.
+const mountEvery = 20
 
 // hdf5File is what hdf5_random.py prints of one file.
 type hdf5File struct {
@@ -59,7 +60,12 @@ func TestHDF5Random(t *testing.T) {
 	}
 	cache := hdf5.NewChunkCache(1 << 20)
 	for i := range files {
-		t.Run(files[i].File, func(t *testing.T) { compareHDF5(t, dir, &files[i], cache) })
+		t.Run(files[i].File, func(t *testing.T) {
+			compareHDF5(t, dir, &files[i], cache)
+			if i%mountEvery == 0 {
+				compareMount(t, filepath.Join(dir, files[i].File), &files[i])
+			}
+		})
 		if held := cache.Held(); held > 1<<20 {
 			t.Fatalf("the cache holds %d bytes", held)
 		}
@@ -162,7 +168,7 @@ func compareDataset(t *testing.T, file []byte, path string, d *hdf5.Dataset, wan
 	}
 	raw := bytes.Clone(all)
 	littleEndian(raw, &d.Dtype)
-	if sum := sha256.Sum256(raw); hex.EncodeToString(sum[:]) != want.SHA256 {
+	if digest(raw) != want.SHA256 {
 		t.Errorf("%s: the bytes of %s %d differ", path, want.Dtype, want.Shape)
 	}
 	off, n, ok := d.Contiguous()

@@ -10,14 +10,16 @@ type Attribute struct {
 	// Null says that there is no value.
 	Null bool
 
-	f    *File
+	m    *metadata
 	data []byte
 	off  int64
 }
 
 // Attrs reads the object's attributes, in the order of the file.
 func (n node) Attrs() ([]Attribute, error) {
-	return n.f.metadata(n.f.everything()).attributes(n.addr)
+	n.m.mu.Lock()
+	defer n.m.mu.Unlock()
+	return n.m.attributes(n.addr)
 }
 
 func (m *metadata) attributes(addr uint64) ([]Attribute, error) {
@@ -69,7 +71,7 @@ func (m *metadata) attribute(c *cursor) (*Attribute, error) {
 		return &cursor{f: m.f, b: b, off: c.off + int64(at), what: what}
 	}
 	name := part(nameSize, "attribute name")
-	a := &Attribute{f: m.f, Name: name.text()}
+	a := &Attribute{m: m, Name: name.text()}
 	kind, space := part(typeSize, "attribute datatype"), part(spaceSize, "attribute dataspace")
 	if err := c.err(); err != nil {
 		return nil, err

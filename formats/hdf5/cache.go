@@ -2,6 +2,10 @@ package hdf5
 
 import (
 	"container/list"
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 )
@@ -9,20 +13,26 @@ import (
 // DefaultCacheSize is the cap of a ChunkCache that nobody chose.
 const DefaultCacheSize = 64 << 20
 
-// ChunkCache keeps decoded chunks, the least recently used of which make way. The
-// bytes it holds never exceed its cap, and neither do those being decoded for
-// requests, save that one chunk is always let through. It is safe for concurrent
-// use, and no lock is held while a chunk is read or decoded.
+// ChunkCache keeps decoded chunks, the least recently used of which make way. What it
+// holds and what is being decoded for it, with the buffers between two filters, never
+// take more than its cap together, save that one chunk is always let through: a chunk
+// larger than the cap is held alone, for whoever goes through it piece by piece would
+// decode it anew for each piece. It is safe for concurrent use, and no lock is held
+// while a chunk is read or decoded.
 type ChunkCache struct {
 	limit int64
 
-	mu      sync.Mutex
-	held    int64
-	chunks  map[chunkKey]*list.Element // of *cachedChunk
-	recent  list.List                  // most recently used first
-	loading flight[chunkKey, []byte]
+	turn     sync.Mutex // held by the one who waits for room
+	mu       sync.Mutex
+	held     int64                      // bytes of chunks
+	reserved int64                      // bytes of what is being decoded
+	freed    sync.Cond                  // on mu: reserved has become less
+	chunks   map[chunkKey]*list.Element // of *cachedChunk
+	recent   list.List                  // most recently used first
+	loading  flight[chunkKey, []byte]
 
-	gate gate
+	// ahead holds a token for each goroutine that decodes ahead of a reader.
+	ahead chan struct{}
 }
 
 // fileKey tells apart the files that share a cache.
@@ -45,8 +55,11 @@ type cachedChunk struct {
 
 // NewChunkCache makes a cache that holds up to limit bytes.
 func NewChunkCache(limit int64) *ChunkCache {
-	c := &ChunkCache{limit: limit, chunks: make(map[chunkKey]*list.Element)}
-	c.gate.limit = limit
+	c := &ChunkCache{
+		limit: limit, chunks: make(map[chunkKey]*list.Element),
+		ahead: make(chan struct{}, runtime.GOMAXPROCS(0)),
+	}
+	c.freed.L = &c.mu
 	return c
 }
 
@@ -69,9 +82,9 @@ func (c *ChunkCache) get(key chunkKey) ([]byte, bool) {
 	return e.Value.(*cachedChunk).data, true
 }
 
-// load returns a chunk of n bytes, and calls decode for it if it is neither in the
-// cache nor being decoded by another request. A chunk over the cap is not kept.
-func (c *ChunkCache) load(key chunkKey, n int64, decode func() ([]byte, error)) ([]byte, error) {
+// load returns a chunk, and calls decode for it, which takes cost bytes, if it is
+// neither in the cache nor being decoded by another request.
+func (c *ChunkCache) load(key chunkKey, cost int64, decode func() ([]byte, error)) ([]byte, error) {
 	if data, ok := c.get(key); ok {
 		return data, nil
 	}
@@ -79,65 +92,49 @@ func (c *ChunkCache) load(key chunkKey, n int64, decode func() ([]byte, error)) 
 		if data, ok := c.get(key); ok { // finished between the two looks
 			return data, nil
 		}
-		c.gate.enter(n)
-		defer c.gate.leave(n)
-		data, err := decode()
-		if err == nil {
-			c.put(key, data)
-		}
+		c.reserve(cost)
+		data, err := []byte(nil), errPanic
+		defer func() { c.settle(key, data, cost, err) }()
+		data, err = decode()
 		return data, err
 	})
 }
 
-func (c *ChunkCache) put(key chunkKey, data []byte) {
-	n := int64(len(data))
-	if n > c.limit {
-		return
-	}
+// reserve waits until half of the cache has room for what is to be decoded, or until
+// nothing else is, and drops what the whole has no room for. Readers that go through
+// chunks bit by bit need the other half.
+func (c *ChunkCache) reserve(cost int64) {
+	c.turn.Lock() // or small chunks would slip past a large one for ever
+	defer c.turn.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, ok := c.chunks[key]; ok {
+	for c.reserved != 0 && c.reserved+cost > c.limit/2 {
+		c.freed.Wait()
+	}
+	c.evict(cost)
+	c.reserved += cost
+}
+
+// settle ends a reservation and keeps the chunk that came of it.
+func (c *ChunkCache) settle(key chunkKey, data []byte, cost int64, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.reserved -= cost
+	c.freed.Broadcast()
+	if err != nil {
 		return
 	}
-	for c.held+n > c.limit {
-		last := c.recent.Back()
-		old := last.Value.(*cachedChunk)
-		c.recent.Remove(last)
+	c.evict(int64(len(data)))
+	c.chunks[key] = c.recent.PushFront(&cachedChunk{key, data})
+	c.held += int64(len(data))
+}
+
+// evict makes room for n bytes, as far as there is any. The caller holds the lock.
+func (c *ChunkCache) evict(n int64) {
+	for c.held+c.reserved+n > c.limit && c.recent.Len() > 0 {
+		old := c.recent.Remove(c.recent.Back()).(*cachedChunk)
 		delete(c.chunks, old.key)
 		c.held -= int64(len(old.data))
-	}
-	c.chunks[key] = c.recent.PushFront(&cachedChunk{key, data})
-	c.held += n
-}
-
-// gate bounds the bytes that are being decoded at one time.
-type gate struct {
-	limit int64
-
-	mu   sync.Mutex
-	used int64
-	wait sync.Cond
-}
-
-// enter waits until n more bytes fit, or until nothing else is inside.
-func (g *gate) enter(n int64) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.wait.L == nil {
-		g.wait.L = &g.mu
-	}
-	for g.used != 0 && g.used+n > g.limit {
-		g.wait.Wait()
-	}
-	g.used += n
-}
-
-func (g *gate) leave(n int64) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.used -= n
-	if g.wait.L != nil {
-		g.wait.Broadcast()
 	}
 }
 
@@ -153,6 +150,20 @@ type flown[V any] struct {
 	err   error
 }
 
+// errPanic is what those get that waited for a call that panicked.
+var errPanic = errors.New("hdf5: decoding panicked")
+
+// guarded makes an error of a panic, a bug, which in a goroutine without a caller would
+// end the process.
+func guarded(f func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v\n%s", errPanic, r, debug.Stack())
+		}
+	}()
+	return f()
+}
+
 // do calls f, or waits for the call for the same key that is under way. Nothing is
 // remembered afterwards, so an error of the source can pass.
 func (g *flight[K, V]) do(key K, f func() (V, error)) (V, error) {
@@ -165,7 +176,7 @@ func (g *flight[K, V]) do(key K, f func() (V, error)) (V, error) {
 	if g.under == nil {
 		g.under = make(map[K]*flown[V])
 	}
-	w := &flown[V]{done: make(chan struct{})}
+	w := &flown[V]{done: make(chan struct{}), err: errPanic}
 	g.under[key] = w
 	g.mu.Unlock()
 

@@ -53,6 +53,14 @@ func linear(at, grid []uint64) uint64 {
 	return n
 }
 
+// position is the inverse of linear.
+func position(at, grid []uint64, n uint64) {
+	for i := len(at) - 1; i > 0; i-- {
+		at[i], n = n%grid[i], n/grid[i]
+	}
+	at[0] = n
+}
+
 // chunks returns the dataset's chunk index and loads it at the first call.
 func (d *Dataset) chunks() (*chunkIndex, error) {
 	if x, ok := d.f.loaded.Load(d.addr); ok {

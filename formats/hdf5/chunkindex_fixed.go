@@ -33,7 +33,7 @@ func (in *indexLoader) fixedArray() error {
 	read := func(c *cursor, first, n uint64) error {
 		for i := first; i < first+n; i++ {
 			addr, size, mask := in.element(c, filtered, sizeBytes)
-			in.position(at, i)
+			position(at, d.most[:len(at)], i)
 			if err := in.add(at, addr, size, mask); err != nil {
 				return err
 			}
@@ -93,11 +93,3 @@ func (in *indexLoader) owner(c *cursor, client uint8) error {
 // bit reads a bitmap as the library writes it: the first bit is a byte's highest
 // (H5VM_bit_get).
 func bit(b []byte, n uint64) bool { return b[n/8]&(0x80>>(n%8)) != 0 }
-
-// position is the inverse of linear in the greatest grid.
-func (in *indexLoader) position(at []uint64, n uint64) {
-	for i := len(at) - 1; i > 0; i-- {
-		at[i], n = n%in.d.most[i], n/in.d.most[i]
-	}
-	at[0] = n
-}

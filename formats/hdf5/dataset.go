@@ -28,6 +28,8 @@ type Dataset struct {
 	chunk []uint64
 	grid  []uint64 // chunks in each dimension
 	most  []uint64 // the same for the greatest extent; undefined where unlimited
+
+	ahead ahead
 }
 
 // dataset decodes a dataset's header.
@@ -116,8 +118,15 @@ func (d *Dataset) check(m *metadata, h *header) error {
 		if len(l.chunk) != len(d.space.dims) || d.Null {
 			return fail("chunks of rank %d for a shape of rank %d", len(l.chunk), len(d.space.dims))
 		}
+		compressions := 0
 		for i := range d.filters {
 			d.because(d.filters[i].unsupported())
+			if id := d.filters[i].id; id == filterDeflate || id == filterLZF {
+				compressions++
+			}
+		}
+		if compressions > 1 { // nobody knows the size between them
+			d.because("it is compressed twice")
 		}
 		if l.chunkBytes > uint64(m.f.opt.MaxChunk) {
 			d.because(fmt.Sprintf("chunks of %d bytes; the limit is %d", l.chunkBytes, m.f.opt.MaxChunk))

@@ -18,6 +18,7 @@ type Object interface {
 type node struct {
 	f    *File
 	addr uint64
+	m    *metadata // of the operation that found it, whose budget it spends
 }
 
 func (n node) Address() uint64 { return n.addr }
@@ -52,7 +53,7 @@ func (m *metadata) object(addr uint64) (Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := node{m.f, addr}
+	n := node{m.f, addr, m}
 	for i := range h.messages {
 		// The writer says that no reader may ignore this message (IV.A.1).
 		if msg := &h.messages[i]; msg.kind > 0x18 && msg.flags&flagFailUnknown != 0 {
@@ -78,7 +79,9 @@ func (m *metadata) object(addr uint64) (Object, error) {
 // Links returns the group's links: in the order of their creation where the file
 // keeps it, by name where it does not.
 func (g *Group) Links() ([]Link, error) {
-	return g.f.metadata(g.f.everything()).links(g)
+	g.m.mu.Lock()
+	defer g.m.mu.Unlock()
+	return g.m.links(g)
 }
 
 func (m *metadata) links(g *Group) ([]Link, error) {

@@ -99,12 +99,7 @@ func (m *metadata) header1(addr uint64) (*header, error) {
 		for c.remaining() >= 8 {
 			kind, n, flags := c.u16(), c.u16(), c.u8()
 			c.skip(3)
-			msg := message{m.f, kind, flags, nil, c.off + int64(c.pos)}
-			msg.body = c.next(uint64(n))
-			if err := c.err(); err != nil {
-				return nil, err
-			}
-			if blocks, err = h.add(msg, blocks); err != nil {
+			if blocks, err = h.add(c, kind, n, flags, blocks); err != nil {
 				return nil, err
 			}
 		}
@@ -158,12 +153,7 @@ func (m *metadata) header2(addr uint64) (*header, error) {
 		for c.remaining() >= lead {
 			kind, n, messageFlags := uint16(c.u8()), c.u16(), c.u8()
 			c.skip(lead - 4)
-			msg := message{m.f, kind, messageFlags, nil, c.off + int64(c.pos)}
-			msg.body = c.next(uint64(n))
-			if err := c.err(); err != nil {
-				return nil, err
-			}
-			if blocks, err = h.add(msg, blocks); err != nil {
+			if blocks, err = h.add(c, kind, n, messageFlags, blocks); err != nil {
 				return nil, err
 			}
 		}
@@ -171,12 +161,18 @@ func (m *metadata) header2(addr uint64) (*header, error) {
 	return h, nil
 }
 
-// add appends a message, or the block that a continuation message points to.
-func (h *header) add(msg message, blocks []block) ([]block, error) {
-	if msg.kind == 0 { // NIL
+// add takes the n bytes of a message from a block, and appends the message, or to
+// blocks what a continuation message points to.
+func (h *header) add(in *cursor, kind, n uint16, flags uint8, blocks []block) ([]block, error) {
+	msg := message{in.f, kind, flags, nil, in.off + int64(in.pos)}
+	msg.body = in.next(uint64(n))
+	if err := in.err(); err != nil {
+		return nil, err
+	}
+	if kind == 0 { // NIL
 		return blocks, nil
 	}
-	if msg.kind != messageContinuation {
+	if kind != messageContinuation {
 		h.messages = append(h.messages, msg)
 		return blocks, nil
 	}

@@ -4,18 +4,21 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"sync"
 )
 
 // undefined is the address that means "nowhere" (all bits set, I.A), whatever its
 // width in the file.
 const undefined = ^uint64(0)
 
-// metadata reads structures of one file for one operation. Its budget ends walks
-// that would never end: structures of a sound file do not overlap, so an operation
-// that reads several times the file's size is going in circles.
+// metadata reads structures of one file for one operation: a walk with all that is
+// asked of the objects it finds, or the loading of an index. Its budget ends operations
+// that would never end: structures of a sound file do not overlap, so what reads several
+// times the file's size is going in circles.
 type metadata struct {
 	f     *File
-	left  int64 // bytes that may still be read
+	mu    sync.Mutex // held by the exported methods of an operation's objects
+	left  int64      // bytes that may still be read
 	heaps heapCache
 }
 

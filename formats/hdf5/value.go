@@ -13,7 +13,9 @@ const maxText = 256 << 20
 
 // Strings returns the values of a string attribute, in C order; none for a null one.
 func (a *Attribute) Strings() ([]string, error) {
-	return a.f.strings(&a.Dtype, a.data, a.off)
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	return a.m.strings(&a.Dtype, a.data, a.off)
 }
 
 // Value returns the attribute's value: nil for a null dataspace; a bool, int64,
@@ -23,7 +25,9 @@ func (a *Attribute) Value() (any, error) {
 	if a.Null {
 		return nil, nil
 	}
-	v, err := a.f.values(&a.Dtype, a.data, a.off)
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	v, err := a.m.values(&a.Dtype, a.data, a.off)
 	if err != nil {
 		return nil, fmt.Errorf("attribute %s: %w", a.Name, err)
 	}
@@ -68,25 +72,26 @@ func (d *Dataset) Strings(limit int64) ([]string, error) {
 			return nil, err
 		}
 	}
-	return d.f.strings(&d.Dtype, b, d.f.offset(d.addr))
+	d.m.mu.Lock()
+	defer d.m.mu.Unlock()
+	return d.m.strings(&d.Dtype, b, d.f.offset(d.addr))
 }
 
 // strings decodes elements of a string type.
-func (f *File) strings(t *Datatype, b []byte, off int64) ([]string, error) {
+func (m *metadata) strings(t *Datatype, b []byte, off int64) ([]string, error) {
 	if t.Kind != KindString && t.Kind != KindVarString {
 		return nil, &UnsupportedError{fmt.Sprintf("strings of a type of class %s", t.Class)}
 	}
 	if t.Size == 0 {
 		return nil, &FormatError{off, "strings: elements of no bytes"}
 	}
-	m := f.metadata(f.everything())
 	out := make([]string, 0, uint64(len(b))/t.Size)
 	total := 0
 	for ; uint64(len(b)) >= t.Size; b = b[t.Size:] {
 		s := b[:t.Size]
 		if t.Kind == KindVarString {
 			var err error
-			if s, err = m.varString(&cursor{f: f, b: s, off: off, what: "variable-length string"}); err != nil {
+			if s, err = m.varString(&cursor{f: m.f, b: s, off: off, what: "variable-length string"}); err != nil {
 				return nil, err
 			}
 		}
@@ -130,7 +135,7 @@ func (t *Datatype) trim(s []byte) []byte {
 }
 
 // values decodes all elements in b.
-func (f *File) values(t *Datatype, b []byte, off int64) (any, error) {
+func (m *metadata) values(t *Datatype, b []byte, off int64) (any, error) {
 	size := int(t.Size)
 	n := 0
 	if size > 0 {
@@ -191,7 +196,7 @@ func (f *File) values(t *Datatype, b []byte, off int64) (any, error) {
 		each(func(b []byte) { v = append(v, bytes.Clone(b)) })
 		return v, nil
 	case KindString, KindVarString:
-		return f.strings(t, b, off)
+		return m.strings(t, b, off)
 	}
 	return nil, &UnsupportedError{t.Reason}
 }

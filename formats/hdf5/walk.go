@@ -40,6 +40,7 @@ func (f *File) Walk(fn func(path string, obj Object) error) error {
 		m: f.metadata(f.everything()), root: root, fn: fn,
 		seen: map[uint64]bool{f.root: true}, groups: map[uint64]*Group{}, names: map[uint64]map[string]Link{},
 	}
+	defer func() { w.m.heaps = heapCache{} }() // objects keep w.m
 	links, err := w.m.links(root)
 	if err != nil {
 		return err
@@ -60,21 +61,9 @@ func (w *walker) group(g *Group, links []Link, prefix string, depth int) error {
 }
 
 func (w *walker) link(g *Group, l *Link, path string, depth int) error {
-	obj, err := w.open(g, l, 0)
-	var below []Link
-	if sub, ok := obj.(*Group); err == nil && ok && l.Kind == HardLink && !w.seen[sub.addr] {
-		w.seen[sub.addr] = true
-		if depth >= maxDepth {
-			err = &UnsupportedError{fmt.Sprintf("groups nested more than %d deep", maxDepth)}
-		} else {
-			below, err = w.m.links(sub)
-		}
-	}
+	obj, below, err := w.look(g, l, depth)
 	if err != nil {
-		if obj, err = w.unreachable(l, err); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
-		below = nil
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	if err := w.fn(path, obj); err != nil {
 		return err
@@ -85,12 +74,33 @@ func (w *walker) link(g *Group, l *Link, path string, depth int) error {
 	return nil
 }
 
+// look opens the object of a link, and lists what is below it if it is to be walked
+// into.
+func (w *walker) look(g *Group, l *Link, depth int) (obj Object, below []Link, err error) {
+	w.m.mu.Lock()
+	defer w.m.mu.Unlock()
+	obj, err = w.open(g, l, 0)
+	if sub, ok := obj.(*Group); err == nil && ok && l.Kind == HardLink && !w.seen[sub.addr] {
+		w.seen[sub.addr] = true
+		if depth >= maxDepth {
+			err = &UnsupportedError{fmt.Sprintf("groups nested more than %d deep", maxDepth)}
+		} else {
+			below, err = w.m.links(sub)
+		}
+	}
+	if err != nil {
+		obj, err = w.unreachable(l, err)
+		return obj, nil, err
+	}
+	return obj, below, nil
+}
+
 // unreachable turns an error of one object into an object that says so. An error of
 // the source, or the end of the budget, ends the walk instead.
 func (w *walker) unreachable(l *Link, err error) (Object, error) {
 	var broken *FormatError
 	var unsupported *UnsupportedError
-	n := node{w.m.f, l.Addr}
+	n := node{w.m.f, l.Addr, w.m}
 	switch {
 	case w.m.left < 0:
 		return nil, err

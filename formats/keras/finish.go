@@ -2,17 +2,13 @@ package keras
 
 import (
 	"encoding/json"
-	"fmt"
-	"maps"
-	"slices"
+	"strconv"
 	"strings"
-
-	"wfs/formats/pickle"
 )
 
 // finish chooses the view's root, hides what is no weight of the model, and makes
 // meta/objects.json.
-func (w *walker) finish(configs map[string]string) {
+func (w *walker) finish() {
 	root := w.attributes[""]
 	if _, whole := root["model_config"]; whole {
 		for _, t := range w.out.Tensors {
@@ -23,9 +19,8 @@ func (w *walker) finish(configs map[string]string) {
 	}
 	w.order(w.out.Root)
 	for _, t := range w.out.Tensors {
-		// Keras 3 keeps the optimizer beside the layers (saving_lib.py, _save_state).
-		if w.out.Root == "" && strings.HasPrefix(t.Key, "optimizer/vars/") {
-			t.Hidden = "optimizer state"
+		if w.out.Root == "" {
+			t.Hidden = training(t.Key)
 		}
 	}
 	if w.out.Root != "" {
@@ -34,7 +29,6 @@ func (w *walker) finish(configs map[string]string) {
 	objects := map[string]any{}
 	for _, name := range []string{"model_config", "training_config"} {
 		if text, ok := root[name].(string); ok {
-			configs[name] = text
 			if json.Valid([]byte(text)) {
 				objects[name] = json.RawMessage(text)
 			} else {
@@ -57,52 +51,26 @@ func (w *walker) finish(configs map[string]string) {
 	if len(objects) > 0 {
 		w.out.Objects = objects
 	}
-	w.out.Notes = append(w.out.Notes, lambdas(configs)...)
+	for _, f := range judge(w.configs) {
+		w.out.Notes = append(w.out.Notes, f.text)
+	}
 }
 
-// report is what wfs scan says of configurations: Keras decodes and runs the code of
-// a Lambda layer when it loads the model (keras/src/saving/serialization_lib.py).
-func report(name string, configs map[string]string) *pickle.Report {
-	r := &pickle.Report{File: name, Pickles: []pickle.Stream{}}
-	for _, found := range lambdas(configs) {
-		r.Container = append(r.Container, found)
-		r.Verdict = pickle.Dangerous
+// training says what a variable is that a model is trained with: Keras 3 keeps the
+// optimizer, and tf_keras the metrics too, beside the layers (saving_lib.py,
+// _save_state). An optimizer can hold another (LossScaleOptimizer, inner_optimizer).
+func training(key string) string {
+	parts := strings.Split(key, "/")
+	if n := len(parts); n < 3 || parts[n-2] != "vars" {
+		return ""
+	} else if _, err := strconv.Atoi(parts[n-1]); err != nil {
+		return ""
 	}
-	return r
-}
-
-// maxLambdas bounds the list.
-const maxLambdas = 100
-
-// lambdas finds layers that hold code in the configurations, by name.
-func lambdas(configs map[string]string) []string {
-	var found []string
-	for _, where := range slices.Sorted(maps.Keys(configs)) {
-		var config any
-		if json.Unmarshal([]byte(configs[where]), &config) != nil {
-			continue
-		}
-		todo := []any{config}
-		for len(todo) > 0 && len(found) < maxLambdas {
-			v := todo[len(todo)-1]
-			todo = todo[:len(todo)-1]
-			switch v := v.(type) {
-			case []any:
-				todo = append(todo, v...)
-			case map[string]any:
-				if class := v["class_name"]; class == "Lambda" || class == "__lambda__" {
-					layer := ""
-					if c, ok := v["config"].(map[string]any); ok {
-						layer, _ = c["name"].(string)
-					}
-					found = append(found, fmt.Sprintf("%s has a %v layer %q: it can hold code, which Keras would run", where, class, layer))
-				}
-				for _, item := range v {
-					todo = append(todo, item)
-				}
-			}
-		}
+	switch parts[0] {
+	case "optimizer":
+		return "optimizer state"
+	case "metrics":
+		return "state of a metric"
 	}
-	slices.Sort(found)
-	return found
+	return ""
 }

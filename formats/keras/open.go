@@ -62,49 +62,46 @@ func Open(src *source.Source) (*checkpoint.Checkpoint, error) {
 	if n, err := src.ReadAt(prefix, 0); n < len(prefix) {
 		return nil, err
 	}
-	var file segment.Data = src
-	configs := map[string]string{}
+	w := &walker{file: src, out: out, byAddress: map[uint64]*checkpoint.Tensor{}, attributes: map[string]map[string]any{}}
 	if isKerasZip(prefix) {
 		out.Format = "keras"
 		var err error
-		if file, err = openZip(src, out, configs); err != nil {
+		if w.file, err = w.openZip(src); err != nil {
 			return nil, err
 		}
 	}
-	f, err := hdf5.Open(file, file.Size(), hdf5.Options{Cache: chunks})
+	f, err := hdf5.Open(w.file, w.file.Size(), hdf5.Options{Cache: chunks})
 	if err != nil {
 		return nil, err
 	}
-	w := &walker{file: file, out: out, byAddress: map[uint64]*checkpoint.Tensor{}, attributes: map[string]map[string]any{}}
 	if err := w.walk(f); err != nil {
 		return nil, err
 	}
-	w.finish(configs)
-	out.Pickles = func() (checkpoint.Report, error) { return report(src.Name(), configs), nil }
+	w.finish()
+	out.Pickles = func() (checkpoint.Report, error) { return report(src.Name(), w.configs), nil }
 	return out, nil
 }
 
-// maxConfig bounds a configuration: the largest models' have a few MB.
-const maxConfig = 64 << 20
-
 // openZip finds the HDF5 member, and passes the others through.
-func openZip(src *source.Source, out *checkpoint.Checkpoint, configs map[string]string) (segment.Data, error) {
+func (w *walker) openZip(src *source.Source) (segment.Data, error) {
 	z, err := zip.Open(src, src.Size())
 	if err != nil {
 		return nil, err
 	}
 	var weights segment.Data
+	seen := map[string]bool{}
 	for i := range z.Records {
 		rec := &z.Records[i]
+		if seen[rec.Name] { // Python's zipfile takes the last, others the first
+			return nil, fmt.Errorf("member %s occurs twice", rec.Name)
+		}
+		seen[rec.Name] = true
 		data, err := z.Data(rec)
 		if err != nil {
 			return nil, err
 		}
 		switch rec.Name {
 		case weightsMember:
-			if weights != nil {
-				return nil, fmt.Errorf("member %s occurs twice", weightsMember)
-			}
 			weights = data
 		case "config.json", "metadata.json":
 			if data.Size() > maxConfig {
@@ -115,13 +112,13 @@ func openZip(src *source.Source, out *checkpoint.Checkpoint, configs map[string]
 				return nil, err
 			}
 			if rec.Name == "config.json" {
-				configs["config.json"] = string(text)
+				w.configs = append(w.configs, config{where: rec.Name, text: string(text)})
 			}
 			member := source.FromReader(rec.Name, bytes.NewReader(text), int64(len(text)))
 			member.ModTime = src.ModTime
-			out.Files = append(out.Files, checkpoint.File{Path: rec.Name, Source: member})
+			w.out.Files = append(w.out.Files, checkpoint.File{Path: rec.Name, Source: member})
 		default:
-			out.Omitted = append(out.Omitted, checkpoint.Omitted{Key: rec.Name, Reason: "member that holds no weights"})
+			w.omit(rec.Name, "member that holds no weights")
 		}
 	}
 	if weights == nil {

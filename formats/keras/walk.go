@@ -1,7 +1,9 @@
 package keras
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -21,6 +23,7 @@ type walker struct {
 	byAddress  map[uint64]*checkpoint.Tensor
 	attributes map[string]map[string]any // by path, "" is the root
 	bytes      int
+	configs    []config
 }
 
 // maxAttributes bounds what of the attributes is kept for meta/objects.json.
@@ -39,10 +42,10 @@ func (w *walker) walk(f *hdf5.File) error {
 		case *hdf5.Dataset:
 			w.dataset(path, o)
 		case *hdf5.Unreachable:
-			if o.Err != nil {
-				return fmt.Errorf("object %q: %w", path, o.Err)
-			}
 			w.omit(path, o.Reason)
+			if o.Err != nil {
+				w.note("object %q is left out: %v", path, o.Err)
+			}
 			return nil
 		case *hdf5.Group:
 		default:
@@ -52,33 +55,101 @@ func (w *walker) walk(f *hdf5.File) error {
 	})
 }
 
+// maxNotes bounds what is said of a broken file.
+const maxNotes = 20
+
+func (w *walker) note(format string, args ...any) {
+	if len(w.out.Notes) < maxNotes {
+		w.out.Notes = append(w.out.Notes, fmt.Sprintf(format, args...))
+	}
+}
+
+// attrs remembers the attributes of an object. Broken ones do not hide the others' values;
+// only the source's own errors end the walk.
 func (w *walker) attrs(path string, obj hdf5.Object) error {
 	list, err := obj.Attrs()
+	var broken *hdf5.FormatError
+	if errors.As(err, &broken) {
+		w.note("the attributes of %q are left out: %v", "/"+path, err)
+		if path == "" {
+			w.configs = append(w.configs, config{where: "model_config", fault: "the attributes of the root are broken"})
+		}
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("attributes of %q: %w", "/"+path, err)
 	}
-	for _, a := range list {
-		var value any
-		if names, err := a.Strings(); err == nil {
-			value = names
-			if a.Dims == nil && len(names) == 1 {
-				value = names[0]
-			}
-			for _, s := range names {
-				w.bytes += len(s) + 16
-			}
-		} else if value, err = a.Value(); err != nil {
-			value = "cannot be shown: " + err.Error()
+	for i := range list {
+		a := &list[i]
+		value := valueOf(a)
+		if path == "" && (a.Name == "model_config" || a.Name == "training_config") {
+			w.config(a.Name, value)
 		}
-		if w.bytes > maxAttributes {
+		if w.bytes += sizeOf(value); w.bytes > maxAttributes {
 			value = "cut: the attributes are too large"
 		}
 		if w.attributes[path] == nil {
 			w.attributes[path] = map[string]any{}
 		}
-		w.attributes[path][a.Name] = printable(value)
+		w.attributes[path][a.Name] = value
 	}
 	return nil
+}
+
+// config remembers a configuration for the report, whole or with the reason why not.
+func (w *walker) config(name string, value any) {
+	c := config{where: name}
+	switch text, ok := value.(string); {
+	case !ok:
+		c.fault = "it is no text"
+	case len(text) > maxConfig:
+		c.fault = fmt.Sprintf("it has %d bytes, wfs reads %d", len(text), maxConfig)
+	default:
+		c.text = text
+	}
+	w.configs = append(w.configs, c)
+}
+
+// valueOf is an attribute's value as JSON can hold it.
+func valueOf(a *hdf5.Attribute) any {
+	names, err := a.Strings()
+	if err == nil {
+		if a.Dims == nil && len(names) == 1 {
+			return printable(names[0])
+		}
+		for i := range names {
+			names[i] = printable(names[i]).(string)
+		}
+		return names
+	}
+	value, err := a.Value()
+	if err != nil {
+		return "cannot be shown: " + err.Error()
+	}
+	return printable(value)
+}
+
+// sizeOf is about what a value takes in memory.
+func sizeOf(value any) int {
+	switch v := value.(type) {
+	case string:
+		return len(v) + 16
+	case []string:
+		n := 0
+		for _, s := range v {
+			n += len(s) + 16
+		}
+		return n
+	case []bool:
+		return len(v)
+	case []int64:
+		return 8 * len(v)
+	case []uint64:
+		return 8 * len(v)
+	case []float64:
+		return 8 * len(v)
+	}
+	return 16
 }
 
 // printable keeps what JSON cannot write.
@@ -262,7 +333,8 @@ func (w *walker) order(root string) {
 	}
 }
 
-// naturally compares paths part by part; parts that are numbers by their value.
+// naturally compares paths part by part; parts that are numbers by their value, and
+// before all others.
 func naturally(a, b string) int {
 	as, bs := strings.Split(a, "/"), strings.Split(b, "/")
 	for i := range min(len(as), len(bs)) {
@@ -271,8 +343,14 @@ func naturally(a, b string) int {
 		}
 		m, errA := strconv.Atoi(as[i])
 		n, errB := strconv.Atoi(bs[i])
-		if errA == nil && errB == nil && m != n {
-			return m - n
+		switch {
+		case errA == nil && errB == nil && m != n:
+			return cmp.Compare(m, n)
+		case (errA == nil) != (errB == nil):
+			if errA == nil {
+				return -1
+			}
+			return 1
 		}
 		return strings.Compare(as[i], bs[i])
 	}

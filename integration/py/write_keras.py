@@ -1,18 +1,20 @@
 """Writes files with Keras 2, Keras 3 and h5py, and beside each what h5py reads in it.
 
-usage: write_keras.py DIRECTORY 2|3; stdout: [{"name", "source", "expected", "root"}]
-expected is an .npz of every numeric dataset by its path; bfloat16 as uint16.
+usage: write_keras.py DIRECTORY 2|3; stdout: a list of cases for verify_keras.py. "expected" is a pickle of
+{"values": arrays by path, bfloat16 as uint16; "attributes": of every object, by path; "order": paths as Keras lists them}
 """
 
+import io
 import json
 import os
 import pathlib
+import pickle
 import sys
 import zipfile
-import io
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import h5py
+import keras_models
 import numpy as np
 
 out, version = pathlib.Path(sys.argv[1]), sys.argv[2]
@@ -20,9 +22,10 @@ cases = []
 
 
 def read(file):
-    values = {}
+    values, attributes, order = {}, {}, []
 
     def visit(path, obj):
+        attributes[path] = {name: plain(value) for name, value in obj.attrs.items()}
         if isinstance(obj, h5py.Dataset) and obj.shape is not None and obj.dtype.kind in "iufcbV":
             data = obj[()]
             if obj.dtype.kind == "V":
@@ -30,82 +33,135 @@ def read(file):
                     return
                 data = np.asarray(data).view(np.uint16)
             values[path] = np.asarray(data)
+
     with h5py.File(file, "r") as f:
+        visit("", f)
         f.visititems(visit)
-    return values
+        root = "model_weights" if "model_weights" in f else ""
+        for layer in names(f[root or "/"], "layer_names"):
+            group = "/".join(filter(None, [root, layer]))
+            order += [f"{group}/{weight}" for weight in names(f[group], "weight_names")]
+    return {"values": values, "attributes": attributes, "order": order}
 
 
-def case(name, root="", member=None, **more):
-    path = out / name
-    file = path
-    if member:
-        with zipfile.ZipFile(path) as z:
-            file = io.BytesIO(z.read(member))
-    values = read(file)
-    np.savez(out / f"{name}.npz", **{k.replace("/", "|"): v for k, v in values.items()})
-    cases.append({"name": f"keras{version}-{name}", "source": str(path), "expected": str(out / f"{name}.npz"), "root": root, **more})
+def names(group, name):
+    """Names as Keras's own reader finds them, over several attributes."""
+    from keras.src.legacy.saving import legacy_h5_format
+    try:
+        return list(legacy_h5_format.load_attributes_from_hdf5_group(group, name))
+    except KeyError:
+        return []
 
 
-def shards(m):
+def plain(value):
+    """An attribute's value as meta/objects.json has it."""
+    if isinstance(value, h5py.Empty):
+        return None
+    if isinstance(value, np.ndarray):
+        return [plain(v) for v in value.reshape(-1)]
+    if isinstance(value, bytes):
+        return value.decode()
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def case(name, member=None, source=None, expected=None, **more):
+    path = out / (source or name)
+    if expected is None:
+        file = path
+        if member:
+            with zipfile.ZipFile(path) as z:
+                file = io.BytesIO(z.read(member))
+        expected = read(file)
+    with open(out / f"{name}.pickle", "wb") as file:
+        pickle.dump(expected, file)
+    cases.append({"name": f"keras{version}-{name}", "source": str(path), "expected": str(out / f"{name}.pickle"), "version": version, **more})
+
+
+def predicted(model, build, how):
+    """What verify_keras.py needs to build the model anew and to compare its answers."""
+    answers = out / f"{model.name}-{len(cases)}.npy"
+    np.save(answers, np.asarray(model(keras_models.inputs()), "float32"))
+    return {"build": build, "how": how, "answers": str(answers)}
+
+
+def sharded(model):
     """The shards of a .weights.json hold together what one file would."""
+    model.save_weights(out / "sharded.weights.json", max_shard_size=0.0000005)
     index = json.loads((out / "sharded.weights.json").read_text())
     files = sorted({f for v in index["weight_map"].values() for f in ([v] if isinstance(v, str) else v)})
     assert len(files) > 1, files
-    values = {}
+    together = {"values": {}, "attributes": None, "order": []}
     for file in files:
-        values.update(read(out / file))
-    np.savez(out / "sharded.npz", **{k.replace("/", "|"): v for k, v in values.items()})
-    cases.append({"name": "keras3-sharded", "source": str(out / "sharded.weights.json"), "expected": str(out / "sharded.npz"), "root": ""})
+        together["values"].update(read(out / file)["values"])
+    case("sharded", source="sharded.weights.json", expected=together, **predicted(model, "functional", "paths"))
 
 
-def model(layers, sequential, model_class, inputs):
-    x = inputs((8,), name="in")
-    inner = sequential([layers.Dense(5, name="inner_dense"), layers.BatchNormalization()], name="inner")
-    y = inner(layers.Dense(6, activation="relu", name="first")(x))
-    y = layers.Reshape((5, 1))(y)
-    y = layers.LSTM(4)(y)
-    return model_class(x, layers.Dense(3, name="last")(y))
+def rewritten(source, name, method=zipfile.ZIP_STORED, **replace):
+    """A copy of a .keras file with other members or another compression."""
+    with zipfile.ZipFile(out / source) as old, zipfile.ZipFile(out / name, "w", method) as new:
+        for member in old.namelist():
+            new.writestr(member, replace.get(member.replace(".", "_"), old.read(member)))
 
 
-def main():
-    if version == "2":
-        import tf_keras as keras
-    else:
-        import keras
+def keras2():
+    import tf_keras as keras
+    model = keras_models.trained(keras_models.functional, keras, metrics=["mae"])
+    model.save(out / "whole.h5")
+    case("whole.h5", root="model_weights", **predicted(model, "functional", "order"))
+    model.save_weights(out / "weights.h5")
+    case("weights.h5", **predicted(model, "functional", "order"))
+    model.save(out / "v2.keras", save_format="keras")
+    case("v2.keras", member="model.weights.h5", passed=["config.json", "metadata.json"])
+    model.save_weights(out / "v2.weights.h5")
+    case("v2.weights.h5")
+    tiny = keras_models.trained(keras_models.hugging_face, keras)
+    (out / "hf").mkdir()
+    tiny.save_weights(out / "hf/tf_model.h5")
+    (out / "hf/config.json").write_text('{"model_type": "tiny"}')
+    case("hf", expected=read(out / "hf/tf_model.h5"), passed=["config.json"], scan=None, **predicted(tiny, "hugging_face", "order"))
+    lamb = keras.Sequential([keras.Input((4,)), keras.layers.Lambda(lambda x: x + 1), keras.layers.Dense(2)])
+    lamb.save(out / "lambda.h5")
+    case("lambda.h5", root="model_weights", scan=3)
+
+
+def keras3():
+    import keras
     layers = keras.layers
-    keras.utils.set_random_seed(4)
-    m = model(layers, keras.Sequential, keras.Model, keras.Input if version == "3" else keras.Input)
-    m.compile("adam", "mse")
-    m.fit(np.random.rand(16, 8), np.random.rand(16, 3), verbose=0)
-    m.save(out / "whole.h5")
-    case("whole.h5", root="model_weights")
-    inputs = np.random.rand(7, 8).astype("float32")
-    np.savez(out / "predict.npz", inputs=inputs, outputs=m.predict(inputs, verbose=0))
-    if version == "2":
-        m.save_weights(out / "weights.h5")
-        case("weights.h5", predict=str(out / "predict.npz"), model=str(out / "model.json"))
-        (out / "model.json").write_text(m.to_json())
-        m.save(out / "v2.keras", save_format="keras")
-        case("v2.keras", member="model.weights.h5")
-    else:
-        m.save_weights(out / "model.weights.h5")
-        case("model.weights.h5")
-        m.save(out / "model.keras")
-        case("model.keras", member="model.weights.h5", passed=["config.json", "metadata.json"])
-        keras.saving.save_weights(m, out / "sharded.weights.json", max_shard_size=0.0000005) \
-            if hasattr(keras.saving, "save_weights") else m.save_weights(out / "sharded.weights.json", max_shard_size=0.0000005)
-        shards(m)
-        keras.config.set_dtype_policy("bfloat16")
-        b = keras.Sequential([keras.Input((4,)), layers.Dense(12), layers.Embedding(3, 2)])
-        b.save_weights(out / "bf16.weights.h5")
-        case("bf16.weights.h5")
-        keras.config.set_dtype_policy("float32")
-        many = keras.Sequential([keras.Input((4,))] + [layers.Dense(4, name=f"layer_{i}_" + "x" * 600) for i in range(120)])
-        many.save(out / "many.h5")
-        case("many.h5", root="model_weights")
-        lam = keras.Sequential([keras.Input((4,)), layers.Lambda(lambda x: x + 1), layers.Dense(2)])
-        lam.save(out / "lambda.keras")
-        case("lambda.keras", member="model.weights.h5", scan=3)
+    model = keras_models.trained(keras_models.functional, keras, metrics=["mae"])
+    model.save(out / "whole.h5")
+    case("whole.h5", root="model_weights", **predicted(model, "functional", "order"))
+    model.save_weights(out / "model.weights.h5")
+    case("model.weights.h5", **predicted(model, "functional", "paths"))
+    model.save(out / "model.keras")
+    case("model.keras", member="model.weights.h5", passed=["config.json", "metadata.json"], **predicted(model, "functional", "paths"))
+    rewritten("model.keras", "deflated.keras", zipfile.ZIP_DEFLATED)
+    case("deflated.keras", member="model.weights.h5")
+    rewritten("model.keras", "nan.keras", config_json=b'{"class_name": "Lambda", "rate": NaN}')
+    case("nan.keras", member="model.weights.h5", scan=2)
+    rewritten("model.keras", "module.keras", config_json=b'{"module": "os", "class_name": "system", "config": {}}')
+    case("module.keras", member="model.weights.h5", scan=2)
+    sharded(model)
+    net = keras_models.trained(keras_models.subclassed, keras)
+    net.save_weights(out / "subclassed.weights.h5")
+    case("subclassed.weights.h5", **predicted(net, "subclassed", "paths"))
+    long = keras_models.many(keras)  # built with random weights, and slow to train
+    long.save(out / "many.h5")
+    assert len(read(out / "many.h5")["order"]) == 2 * 191
+    with h5py.File(out / "many.h5") as f:
+        assert "layer_names1" in f["model_weights"].attrs and "weight_names1" in f["model_weights/inner"].attrs
+    case("many.h5", root="model_weights", **predicted(long, "many", "order"))
+    keras.config.set_dtype_policy("mixed_float16")
+    mixed = keras_models.trained(keras_models.functional, keras)
+    mixed.save(out / "mixed.keras")  # a LossScaleOptimizer, which holds another
+    case("mixed.keras", member="model.weights.h5")
+    keras.config.set_dtype_policy("bfloat16")
+    brain = keras_models.trained(keras_models.subclassed, keras)
+    brain.save_weights(out / "bf16.weights.h5")
+    case("bf16.weights.h5", policy="bfloat16", **predicted(brain, "subclassed", "paths"))
+    keras.config.set_dtype_policy("float32")
+    lamb = keras.Sequential([keras.Input((3, 4)), layers.TimeDistributed(layers.Lambda(lambda x: x + 1, output_shape=(4,))), layers.Dense(2)])
+    lamb.save(out / "lambda.keras")
+    case("lambda.keras", member="model.weights.h5", scan=3)
     with h5py.File(out / "plain.h5", "w") as f:
         f["a/b"] = np.arange(12, dtype=">f4").reshape(3, 4)
         f["a/link"] = f["a/b"]
@@ -116,9 +172,14 @@ def main():
         f["flags"] = np.array([True, False])
         f["z"] = np.array([1 + 2j])
         f["text"] = "words"
+        f["rows"] = np.zeros(2, [("x", "f4"), ("name", "S3")])
+        f.create_dataset("refs", (2,), h5py.ref_dtype)
         f["outside"] = h5py.ExternalLink("other.h5", "/x")
-    case("plain.h5", omitted=["text", "outside"])
-    json.dump(cases, sys.stdout)
+        f["a"].attrs["nothing"] = h5py.Empty("f4")
+        f["a/b"].attrs["scale"] = np.array([0.5, -2])
+    case("plain.h5", omitted={"text": "strings", "rows": "compound type {x, name}", "refs": "reference", "outside": "external link"},
+         links=["soft", "a/link"])
 
 
-main()
+{"2": keras2, "3": keras3}[version]()
+json.dump(cases, sys.stdout)
