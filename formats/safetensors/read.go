@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"sort"
+	"strings"
 
 	"wfs/formats/checkpoint"
 	"wfs/formats/segment"
@@ -24,7 +25,7 @@ const maxDims = 1024
 // Detect says whether a file may be safetensors: a length that is no text, and the
 // brace that the header begins with.
 func Detect(prefix []byte) bool {
-	return len(prefix) > 8 && binary.LittleEndian.Uint64(prefix)>>40 == 0 && (prefix[8] == '{' || prefix[8] == ' ')
+	return len(prefix) > 8 && binary.LittleEndian.Uint64(prefix)>>40 == 0 && strings.IndexByte("{ \n\r\t", prefix[8]) >= 0
 }
 
 // Open reads and checks the header. The rules are those of the format: unique
