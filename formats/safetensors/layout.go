@@ -55,7 +55,7 @@ func NewLayout(tensors []checkpoint.View, metadata map[string]string) (*Layout, 
 	}
 	l.header = (8 + int64(length) + dataAlign - 1) / dataAlign * dataAlign
 	if l.header-8 > maxHeader {
-		return nil, nil, fmt.Errorf("the view's header would have %d bytes, the format allows %d", l.header-8, maxHeader)
+		return nil, nil, fmt.Errorf("the view's header would have %d bytes, the format allows %d (--layout tensors mounts without a view)", l.header-8, maxHeader)
 	}
 	l.size = l.header
 	for _, t := range l.tensors {
@@ -117,6 +117,18 @@ func headerKey(key string) string {
 		key = key[n:]
 	}
 	return b.String()
+}
+
+// hubHeader is the longest header that the Hub and its client read
+// (huggingface_hub/constants.py, SAFETENSORS_MAX_HEADER_LENGTH).
+const hubHeader = 25_000_000
+
+// Note is a remark on a file that some programs will not read, "" for others.
+func (l *Layout) Note() string {
+	if l.header-8 <= hubHeader {
+		return ""
+	}
+	return fmt.Sprintf("the view's header has %d bytes: the Hugging Face Hub reads no more than %d", l.header-8, hubHeader)
 }
 
 // Size is the bytes of the whole file.

@@ -19,6 +19,10 @@ import (
 // maxHeader is the limit of the reference reader (tensor.rs, MAX_HEADER_SIZE).
 const maxHeader = 100_000_000
 
+// maxTensors bounds what a header of that size makes of memory: about 800 bytes for
+// each tensor of a mount. The largest models have some 100 000.
+const maxTensors = 500_000
+
 // maxDims is more dimensions than any tensor has.
 const maxDims = 1024
 
@@ -53,7 +57,9 @@ func Open(src *source.Source) (*checkpoint.Checkpoint, error) {
 			return err
 		}
 		e, err := p.entry(key)
-		entries = append(entries, e)
+		if entries = append(entries, e); len(entries) > maxTensors {
+			return fmt.Errorf("its header has more than %d tensors", maxTensors)
+		}
 		return err
 	})
 	if p.space(); err == nil && p.pos < len(p.b) {

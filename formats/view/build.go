@@ -172,6 +172,9 @@ func (b *builder) root() error {
 			}
 			set.Shards[i].Omitted = append(set.Shards[i].Omitted, omitted...)
 			maps.Copy(b.meta.renamed, layout.Renamed())
+			if note := layout.Note(); note != "" {
+				b.note(path(set.Dir, shard.ViewName) + ": " + note)
+			}
 			link(dir, shard.ViewName, b.newFile(shard.Source, viewFile{layout}, true))
 			shards = append(shards, layout)
 		}
