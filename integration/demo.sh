@@ -3,7 +3,7 @@
 set -euo pipefail
 binary=$(realpath "$1") python=$(realpath -s "$2")
 dir=$(mktemp -d)
-trap 'cd /; "$binary" umount "$dir/model" 2>/dev/null || true; rm -rf "$dir"' EXIT
+trap 'cd /; "$binary" umount "$dir/model" 2>/dev/null || true; rm -rf --one-file-system "$dir"' EXIT
 cd "$dir"
 
 wfs() { "$binary" "$@"; }
