@@ -152,6 +152,9 @@ func TestLayout(t *testing.T) {
 			if !bytes.Equal(data, want[got.Key]) {
 				t.Fatalf("%q: wrong bytes", got.Key)
 			}
+			if at := got.Data.(*segment.Range).Off; at*8%int64(max(8, got.DType.Bits())) != 0 && got.DType.Bits()%8 == 0 {
+				t.Fatalf("%s at %d is not aligned", got.DType, at)
+			}
 			if i > 0 && c.Tensors[i-1].DType < got.DType {
 				t.Fatalf("%s before %s", c.Tensors[i-1].DType, got.DType)
 			}
