@@ -47,6 +47,9 @@ func Guess(prefix []byte) string {
 	if len(bytes.Trim(prefix, "\x00")) == 0 {
 		return "it begins with zeros: a download is unfinished"
 	}
+	if bytes.Contains(prefix, []byte(`"weight_map"`)) {
+		return "it is an index of shards: mount its directory"
+	}
 	if utf8.Valid(prefix) && !bytes.ContainsRune(prefix, 0) {
 		return "it is text"
 	}

@@ -52,23 +52,33 @@ const sniffed = 512
 // Open reads the headers of a weight file or a model directory. An error is one
 // line that begins with the file's name.
 func Open(path string, opt Options) (*checkpoint.Model, error) {
-	info, err := os.Stat(path)
+	m, err := open(path)
 	if err != nil {
 		return nil, plainPath(err)
 	}
+	if err := chooseRoot(m, opt.Root); err != nil {
+		m.Close()
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return m, nil
+}
+
+func open(path string) (*checkpoint.Model, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
 	if info.IsDir() {
-		return huggingface.Open(path, func(file string) (*checkpoint.Checkpoint, error) {
-			return OpenFile(file, opt)
-		})
+		return huggingface.Open(path, openFile)
 	}
 	if src, err := source.Open(path); err == nil {
 		defer src.Close()
 		prefix := make([]byte, min(4096, src.Size()))
 		if n, _ := src.ReadAt(prefix, 0); keras.DetectIndex(prefix[:n]) {
-			return keras.OpenIndex(src, func(file string) (*checkpoint.Checkpoint, error) { return OpenFile(file, opt) })
+			return keras.OpenIndex(src, openFile)
 		}
 	}
-	c, err := OpenFile(path, opt)
+	c, err := openFile(path)
 	if err != nil {
 		return nil, err
 	}
@@ -77,16 +87,13 @@ func Open(path string, opt Options) (*checkpoint.Model, error) {
 	}}}, nil
 }
 
-// OpenFile reads the headers of one weight file.
-func OpenFile(path string, opt Options) (*checkpoint.Checkpoint, error) {
+// openFile reads the headers of one weight file.
+func openFile(path string) (*checkpoint.Checkpoint, error) {
 	src, err := source.Open(path)
 	if err != nil {
 		return nil, plainPath(err)
 	}
 	c, err := read(src)
-	if err == nil {
-		err = chooseRoot(c, opt.Root)
-	}
 	if err != nil {
 		src.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -123,37 +130,50 @@ func plainPath(err error) error {
 	return err
 }
 
-// chooseRoot applies --root: a prefix that tensors must have.
-func chooseRoot(c *checkpoint.Checkpoint, root string) error {
-	switch root {
-	case "":
-		return nil
-	case ".":
-		c.Root = ""
-	default:
-		c.Root = strings.TrimSuffix(root, c.Separator)
-	}
-	// What a reader says of its own choice no longer holds.
-	c.Notes = slices.DeleteFunc(c.Notes, func(note string) bool { return strings.HasPrefix(note, "the view takes ") })
-	if len(c.View()) > 0 || c.Root == "" {
+// chooseRoot applies --root: a prefix that tensors must have. Of shards some may
+// have none of them.
+func chooseRoot(m *checkpoint.Model, root string) error {
+	if root == "" {
 		return nil
 	}
-	return fmt.Errorf("no tensor lies below %q: choose one of %s", root, strings.Join(tops(c), ", "))
+	found := root == "."
+	var names []string
+	for _, set := range m.Sets {
+		for _, s := range set.Shards {
+			if s.Root = strings.TrimSuffix(root, s.Separator); root == "." {
+				s.Root = ""
+			}
+			// What a reader says of its own choice no longer holds.
+			s.Notes = slices.DeleteFunc(s.Notes, func(note string) bool { return strings.HasPrefix(note, "the view takes ") })
+			found = found || len(s.View()) > 0
+			names = append(names, tops(s.Checkpoint)...)
+		}
+	}
+	if found {
+		return nil
+	}
+	slices.Sort(names)
+	return fmt.Errorf("no tensor lies below %q: choose one of %s", root, strings.Join(some(slices.Compact(names)), ", "))
 }
 
-// tops is the first parts of the keys, as far as a line holds them.
+// some is as many names as a line holds, and the one that takes everything.
+func some(names []string) []string {
+	const most = 8
+	if len(names) > most {
+		names = append(names[:most:most], "…")
+	}
+	return append(names, `"."`)
+}
+
+// tops is the first parts of the keys.
 func tops(c *checkpoint.Checkpoint) []string {
 	var names []string
 	seen := map[string]bool{}
 	for _, t := range c.Tensors {
-		top, _, nested := strings.Cut(t.Key, c.Separator)
-		if !nested || seen[top] {
-			continue
+		if top, _, nested := strings.Cut(t.Key, c.Separator); nested && !seen[top] {
+			seen[top] = true
+			names = append(names, fmt.Sprintf("%.40q", top))
 		}
-		if seen[top] = true; len(names) == 8 {
-			return append(names, "…")
-		}
-		names = append(names, fmt.Sprintf("%.40q", top))
 	}
-	return append(names, `"."`)
+	return names
 }

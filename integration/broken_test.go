@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // TestBroken gives wfs damaged files and files that it does not know: each ends in
@@ -26,14 +25,10 @@ func TestBroken(t *testing.T) {
 	python(t, "torch", "write_broken.py", nil, &cases, dir)
 	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) {
-			began := time.Now()
 			refused(t, []string{"ls", c.Source}, append(c.Says, c.Name)...)
 			mountpoint := filepath.Join(t.TempDir(), "mnt")
 			defer unmount(t, mountpoint)
 			refused(t, []string{"mount", c.Source, mountpoint}, append(c.Says, c.Name)...)
-			if took := time.Since(began); took > 10*time.Second {
-				t.Errorf("took %v", took)
-			}
 		})
 	}
 	t.Run("good", func(t *testing.T) {

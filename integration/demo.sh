@@ -1,13 +1,12 @@
 #!/bin/bash
 # demo.sh WFS PYTHON: makes a checkpoint with torch, mounts it, reads it three ways, unmounts.
 set -euo pipefail
-wfs=$1 python=$2
+binary=$(realpath "$1") python=$(realpath -s "$2")
 dir=$(mktemp -d)
-trap 'cd /; "$wfs" umount "$dir/model" 2>/dev/null || true; rm -rf "$dir"' EXIT
-wfs=$(realpath "$wfs")
-python=$(realpath -s "$python")
+trap 'cd /; "$binary" umount "$dir/model" 2>/dev/null || true; rm -rf --one-file-system "$dir"' EXIT
 cd "$dir"
 
+wfs() { "$binary" "$@"; }
 show() { echo; echo "\$ $*"; "$@"; }
 
 cat >train.py <<'PYTHON'
@@ -18,10 +17,12 @@ PYTHON
 "$python" train.py
 ls -l checkpoint.pt
 
-show "$wfs" mount checkpoint.pt model
+show wfs ls checkpoint.pt
+show wfs mount checkpoint.pt model
 show ls -l model model/tensors
 show find model/tree -name '*.npy'
-show cat model/meta/objects.json
+show grep epoch model/meta/objects.json
+show sha256sum model/raw/model_state_dict.2.weight.bin
 
 echo; echo "One tensor, by numpy:"
 "$python" - <<'PYTHON'
@@ -39,4 +40,4 @@ with safetensors.safe_open("model/model.safetensors", "pt") as view:
         print(f"{key:12} {tensor.dtype} {list(tensor.shape)}")
 PYTHON
 
-show "$wfs" umount model
+show wfs umount model

@@ -3,11 +3,14 @@ package integration
 import (
 	"bytes"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // model is a model directory that a script of py/ wrote. Views names its weights in
@@ -109,6 +112,42 @@ func checkPassedThrough(t *testing.T, source, mount string) {
 	if compared == 0 {
 		t.Error("nothing was compared")
 	}
+}
+
+// TestUnreadable has a directory of which a user may not read everything: what may be
+// read is shown, unless it is the weights.
+func TestUnreadable(t *testing.T) {
+	dir := sampleDir(t, "unreadable")
+	must(t, os.MkdirAll(filepath.Join(dir, "private"), 0o755))
+	weights := filepath.Join(dir, "pytorch_model.bin")
+	must(t, os.WriteFile(weights, readFile(t, small(t)), 0o644))
+	must(t, os.WriteFile(filepath.Join(dir, "config.json"), []byte("{}"), 0o000))
+	must(t, os.Chmod(filepath.Join(dir, "private"), 0))
+	defer os.Chmod(filepath.Join(dir, "private"), 0o755)
+	must(t, syscall.Mkfifo(filepath.Join(dir, "fifo"), 0o644))
+	must(t, os.Symlink("nowhere", filepath.Join(dir, "dangling")))
+	listener, err := net.Listen("unix", filepath.Join(dir, "socket"))
+	must(t, err)
+	defer listener.Close()
+
+	r := execute(t, time.Minute, asNobody(t, binary, "ls", dir))
+	if r.code != 0 {
+		t.Errorf("exit code %d: %s", r.code, r.stderr)
+	}
+	for _, name := range []string{"config.json", "private", "dangling"} {
+		if !strings.Contains(r.stderr, "wfs: note: "+name+" cannot be read: it is left out\n") {
+			t.Errorf("nothing is said of %s:\n%s", name, r.stderr)
+		}
+	}
+	if lines := strings.Count(r.stderr, "\n"); lines != 3 {
+		t.Errorf("%d notes:\n%s", lines, r.stderr)
+	}
+	must(t, os.Chmod(weights, 0))
+	r = execute(t, time.Minute, asNobody(t, binary, "ls", dir))
+	if r.code != 1 {
+		t.Errorf("weights that may not be read: exit code %d", r.code)
+	}
+	checkOneLine(t, r, "pytorch_model.bin", "permission denied")
 }
 
 // files is the regular files below a directory and their sizes.

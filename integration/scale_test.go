@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 )
 
 // TestSparse mounts a sparse checkpoint of 6 GiB (a zip64 file) and reads all of it:
@@ -88,11 +87,7 @@ func TestMany(t *testing.T) {
 	const count = 100_000
 	source := filepath.Join(t.TempDir(), "many.pt")
 	python(t, "torch", "write_many.py", nil, nil, source, "100000")
-	began := time.Now()
 	path := mount(t, source)
-	if took := time.Since(began); took > 10*time.Second {
-		t.Errorf("mounting took %v", took)
-	}
 	entries, err := os.ReadDir(filepath.Join(path, "tensors"))
 	must(t, err)
 	if len(entries) != count {

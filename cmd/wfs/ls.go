@@ -19,6 +19,12 @@ var lsCommand = command{
 	name: "ls", args: "[--json] [--root KEY] SOURCE", summary: "list the tensors of a file or directory, without mounting it",
 	help: `
 Prints key, dtype, shape, size and what a tensor is tied to, in the order of the file.
+Of a directory, the keys of weights in subdirectories have the directory in front ("unet/conv_in.weight").
+What a terminal would obey is escaped.
+
+--json prints one object: source, notes, omitted (key and reason of what no file can hold) and
+tensors, each with key, key_hex (only where the key is not UTF-8), dtype (the name that safetensors
+has for it), shape, bytes, file, tied_to and not_in_view (a reason; both only where they apply).
 
   wfs ls model.pt
   wfs ls --json model.pt | jq '.tensors[].key'
@@ -74,7 +80,7 @@ func viewOnly(model *checkpoint.Model) {
 }
 
 // each calls fn for every tensor with the directory of its weights in front of its key.
-func each(model *checkpoint.Model, fn func(key string, shard checkpoint.Shard, t *checkpoint.Tensor)) {
+func each(model *checkpoint.Model, fn func(key, file string, t *checkpoint.Tensor)) {
 	for _, set := range model.Sets {
 		prefix := ""
 		if set.Dir != "" {
@@ -82,7 +88,7 @@ func each(model *checkpoint.Model, fn func(key string, shard checkpoint.Shard, t
 		}
 		for _, shard := range set.Shards {
 			for _, t := range shard.Tensors {
-				fn(prefix+t.Key, shard, t)
+				fn(prefix+t.Key, prefix+shard.Source.Name(), t)
 			}
 		}
 	}
@@ -93,7 +99,7 @@ func each(model *checkpoint.Model, fn func(key string, shard checkpoint.Shard, t
 func listTable(w *bufio.Writer, model *checkpoint.Model) {
 	header := [...]string{"KEY", "DTYPE", "SHAPE", "SIZE", "TIED"}
 	var width [4]int
-	row := func(key string, _ checkpoint.Shard, t *checkpoint.Tensor) [5]string {
+	row := func(key string, t *checkpoint.Tensor) [5]string {
 		tied := ""
 		if t.Tied != nil {
 			tied = visible(t.Tied.Key)
@@ -103,8 +109,8 @@ func listTable(w *bufio.Writer, model *checkpoint.Model) {
 	for i := range width {
 		width[i] = len(header[i])
 	}
-	each(model, func(key string, s checkpoint.Shard, t *checkpoint.Tensor) {
-		cells := row(key, s, t)
+	each(model, func(key, _ string, t *checkpoint.Tensor) {
+		cells := row(key, t)
 		for i := range width {
 			width[i] = max(width[i], utf8.RuneCountInString(cells[i]))
 		}
@@ -126,7 +132,7 @@ func listTable(w *bufio.Writer, model *checkpoint.Model) {
 		w.WriteByte('\n')
 	}
 	print(header)
-	each(model, func(key string, s checkpoint.Shard, t *checkpoint.Tensor) { print(row(key, s, t)) })
+	each(model, func(key, _ string, t *checkpoint.Tensor) { print(row(key, t)) })
 	for _, set := range model.Sets {
 		for _, s := range set.Shards {
 			for _, o := range s.Omitted {
@@ -139,6 +145,7 @@ func listTable(w *bufio.Writer, model *checkpoint.Model) {
 // tensorEntry is a tensor in the JSON of ls.
 type tensorEntry struct {
 	Key    string  `json:"key"`
+	Hex    string  `json:"key_hex,omitempty"` // where the key is not UTF-8
 	DType  string  `json:"dtype"`
 	Shape  []int64 `json:"shape"`
 	Bytes  int64   `json:"bytes"`
@@ -154,8 +161,13 @@ func listJSON(w *bufio.Writer, model *checkpoint.Model) error {
 		Omitted []checkpoint.Omitted `json:"omitted"`
 		Tensors []tensorEntry        `json:"tensors"`
 	}{model.Path, append([]string{}, allNotes(model)...), []checkpoint.Omitted{}, []tensorEntry{}}
-	each(model, func(key string, s checkpoint.Shard, t *checkpoint.Tensor) {
-		e := tensorEntry{key, t.DType.String(), append([]int64{}, t.Shape...), t.Data.Size(), s.Source.Name(), "", t.Hidden}
+	each(model, func(key, file string, t *checkpoint.Tensor) {
+		e := tensorEntry{
+			Key: key, DType: t.DType.String(), Shape: append([]int64{}, t.Shape...), Bytes: t.Data.Size(), File: file, Hidden: t.Hidden,
+		}
+		if !utf8.ValidString(key) {
+			e.Hex = fmt.Sprintf("%x", key)
+		}
 		if t.Tied != nil {
 			e.Tied = t.Tied.Key
 		}

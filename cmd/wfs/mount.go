@@ -235,7 +235,7 @@ func tensorCount(model *checkpoint.Model) int {
 
 // allNotes is the remarks of all files, each once.
 func allNotes(model *checkpoint.Model) []string {
-	var notes []string
+	notes := slices.Clone(model.Notes)
 	for _, set := range model.Sets {
 		for _, s := range set.Shards {
 			for _, n := range s.Notes {

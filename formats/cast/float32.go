@@ -68,15 +68,15 @@ func (f format) value(pattern uint32) float32 {
 // tables holds, for each dtype, the float32 bits of every byte: one for each
 // pattern, or two for F4, whose first element is in the low half
 // (torch/headeronly/util/Float4_e2m1fn_x2.h).
-var tables = sync.OnceValue(func() map[checkpoint.DType][][]byte {
-	all := map[checkpoint.DType][][]byte{}
+var tables = sync.OnceValue(func() map[checkpoint.DType]*[256]uint64 {
+	all := map[checkpoint.DType]*[256]uint64{}
 	for d, f := range formats {
-		table := make([][]byte, 256)
+		table := new([256]uint64)
 		for b := range uint32(256) {
 			if f.bits == 4 {
-				table[b] = append32(append32(nil, f.value(b&15)), f.value(b>>4))
+				table[b] = uint64(math.Float32bits(f.value(b&15))) | uint64(math.Float32bits(f.value(b>>4)))<<32
 			} else {
-				table[b] = append32(nil, f.value(b))
+				table[b] = uint64(math.Float32bits(f.value(b)))
 			}
 		}
 		all[d] = table
@@ -84,30 +84,40 @@ var tables = sync.OnceValue(func() map[checkpoint.DType][][]byte {
 	return all
 })
 
-func append32(b []byte, v float32) []byte {
-	return binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
-}
-
 // Float32 serves d's elements as little-endian float32. ok is false for a dtype
 // that is not a float or that NumPy has a name for.
 func Float32(from segment.Data, d checkpoint.DType) (data segment.Data, ok bool) {
 	switch {
 	case d == checkpoint.BF16:
-		return &segment.Elementwise{From: from, In: 2, Out: 4, Apply: func(dst, src []byte) {
-			for i, o := 0, 0; i+2 <= len(src); i, o = i+2, o+4 {
-				binary.LittleEndian.PutUint32(dst[o:], uint32(src[i])<<16|uint32(src[i+1])<<24)
-			}
-		}}, true
+		return &segment.Elementwise{From: from, In: 2, Out: 4, Apply: widenBF16}, true
 	case formats[d].bits == 0:
 		return nil, false
 	}
 	table := tables()[d]
-	width := int64(len(table[0]))
-	return &segment.Elementwise{From: from, In: 1, Out: width, Apply: func(dst, src []byte) {
+	if formats[d].bits == 4 {
+		return &segment.Elementwise{From: from, In: 1, Out: 8, Apply: func(dst, src []byte) {
+			for i, b := range src {
+				binary.LittleEndian.PutUint64(dst[8*i:], table[b])
+			}
+		}}, true
+	}
+	return &segment.Elementwise{From: from, In: 1, Out: 4, Apply: func(dst, src []byte) {
 		for i, b := range src {
-			copy(dst[int64(i)*width:], table[b])
+			binary.LittleEndian.PutUint32(dst[4*i:], uint32(table[b]))
 		}
 	}}, true
+}
+
+// widenBF16 puts the bits of a bfloat16 into the upper half of a float32, four at a time.
+func widenBF16(dst, src []byte) {
+	for ; len(src) >= 8; src, dst = src[8:], dst[16:] {
+		v := binary.LittleEndian.Uint64(src)
+		binary.LittleEndian.PutUint64(dst, v<<16&0xffff0000|v>>16<<48)
+		binary.LittleEndian.PutUint64(dst[8:], v>>16&0xffff0000|v>>48<<48)
+	}
+	for ; len(src) >= 2; src, dst = src[2:], dst[4:] {
+		binary.LittleEndian.PutUint32(dst, uint32(binary.LittleEndian.Uint16(src))<<16)
+	}
 }
 
 // Has says whether Float32 widens d.

@@ -15,6 +15,8 @@ type Model struct {
 	Sets []*Set
 	// Files are passed through.
 	Files []File
+	// Notes are one-line remarks on the directory: what is hidden, what is left out.
+	Notes []string
 }
 
 // Set is the weights of one directory: one checkpoint, or the shards of one.

@@ -5,6 +5,7 @@
 package huggingface
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 
 	"wfs/formats/checkpoint"
 	"wfs/formats/source"
@@ -26,22 +28,16 @@ const (
 // OpenFile reads one weight file.
 type OpenFile func(path string) (*checkpoint.Checkpoint, error)
 
-// stem is a family of weight names: transformers/utils/__init__.py (WEIGHTS_NAME,
-// SAFE_WEIGHTS_NAME), diffusers/utils/constants.py, peft/utils/constants.py.
-type stem struct{ safe, other string }
-
-var stems = []stem{
-	{"model.safetensors", "pytorch_model.bin"},
-	{"diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin"},
-	{"adapter_model.safetensors", "adapter_model.bin"},
-}
-
 // weightName is what a file must not be called beside the view: clients glob for
 // weights and break on two forms of them.
-var weightName = regexp.MustCompile(`(?i)\.(safetensors|bin|pt|pth|ckpt|h5|keras|msgpack|gguf|onnx|tflite|ot)$`)
+var weightName = regexp.MustCompile(`(?i)\.(safetensors|sft|bin|pt|pth|ckpt|h5|keras|msgpack|gguf|onnx|onnx_data|onnx\.data|tflite|ot)$`)
 
 // otherIndex is the index file of a form that is not shown.
 var otherIndex = regexp.MustCompile(`(?i)\.(safetensors|bin|h5|msgpack)(\.[^.]+)?\.index(\.[^.]+)?\.json$`)
+
+// training is what transformers' Trainer leaves beside the weights: named like them,
+// and passed through (transformers/trainer.py, OPTIMIZER_NAME and the lines around it).
+var training = regexp.MustCompile(`^(training_args\.bin|optimizer\.(pt|bin)|scheduler\.pt|scaler\.pt|rng_state(_\d+)?\.pth)$`)
 
 // skipped are directories that are no part of the model.
 var skipped = []string{".git", ".cache", "__pycache__"}
@@ -51,6 +47,8 @@ type reader struct {
 	base  string // with symbolic links resolved
 	model *checkpoint.Model
 	count int
+	// hidden are the weights that are not shown.
+	hidden []string
 }
 
 // Open reads the directory dir.
@@ -66,10 +64,30 @@ func Open(dir string, open OpenFile) (*checkpoint.Model, error) {
 	}
 	if len(r.model.Sets) == 0 {
 		r.model.Close()
-		return nil, fmt.Errorf("%s: %w: it holds no %s, no %s and no index of shards",
-			dir, checkpoint.ErrUnknownFormat, stems[0].safe, stems[0].other)
+		return nil, fmt.Errorf("%s: %w: it holds no %s, no %s and no index of shards%s",
+			dir, checkpoint.ErrUnknownFormat, stems[0].safe, stems[0].other, r.instead())
 	}
 	return r.model, nil
+}
+
+// instead says what to do with a directory that has weights under other names.
+func (r *reader) instead() string {
+	switch len(r.hidden) {
+	case 0:
+		return ""
+	case 1:
+		return "; mount its weight file by itself: " + r.hidden[0]
+	}
+	return "; mount one of its weight files by itself: " + some(r.hidden)
+}
+
+// some is the first of many names.
+func some(names []string) string {
+	const most = 5
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 }
 
 // walk reads one directory: its weights first, then what is passed through, then
@@ -80,6 +98,10 @@ func (r *reader) walk(rel string, depth int) error {
 		return fmt.Errorf("%s: directories are nested more than %d deep", dir, maxDepth)
 	}
 	entries, err := os.ReadDir(dir)
+	if err != nil && rel != "" {
+		r.note(rel + " cannot be read: it is left out")
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -94,55 +116,56 @@ func (r *reader) walk(rel string, depth int) error {
 	if set != nil {
 		r.model.Sets = append(r.model.Sets, set)
 	}
+	var hidden []string
 	for _, e := range entries {
 		path := filepath.ToSlash(filepath.Join(rel, e.Name()))
 		info, err := os.Stat(filepath.Join(dir, e.Name()))
 		switch {
 		case err != nil:
-			r.note(set, path+" cannot be read: it is left out")
+			r.note(path + " cannot be read: it is left out")
 		case info.IsDir():
 			if e.Type()&fs.ModeSymlink != 0 {
-				r.note(set, path+" is a link to a directory: it is left out")
+				r.note(path + " is a link to a directory: it is left out")
 			} else if !slices.Contains(skipped, e.Name()) {
 				if err := r.walk(path, depth+1); err != nil {
 					return err
 				}
 			}
 		case !info.Mode().IsRegular() || slices.Contains(used, e.Name()):
-		case weightName.MatchString(e.Name()) || otherIndex.MatchString(e.Name()):
-			if harmless(e.Name()) {
-				if err := r.pass(path); err != nil {
-					return err
-				}
-			} else {
-				r.note(set, path+" is another form of weights: it is hidden")
-			}
+		case (weightName.MatchString(e.Name()) || otherIndex.MatchString(e.Name())) && !training.MatchString(e.Name()):
+			hidden = append(hidden, path)
 		default:
 			if err := r.pass(path); err != nil {
 				return err
 			}
 		}
 	}
+	if len(hidden) > 0 {
+		r.hidden = append(r.hidden, hidden...)
+		r.note("other forms of weights are hidden: " + some(hidden))
+	}
 	return nil
 }
 
-// harmless are files with a weight's ending that are none.
-func harmless(name string) bool {
-	return name == "training_args.bin" || name == "scheduler.pt" || name == "optimizer.pt" || name == "rng_state.pth"
-}
-
-// pass opens a file to be passed through.
+// pass opens a file to be passed through. One that may not be read is no reason to
+// refuse the rest.
 func (r *reader) pass(path string) error {
 	if r.count++; r.count > maxFiles {
 		return fmt.Errorf("%s: it holds more than %d files", r.base, maxFiles)
 	}
 	full, err := r.inside(path)
 	if err != nil {
-		r.note(nil, err.Error()+": it is left out")
+		r.note(err.Error() + ": it is left out")
 		return nil
 	}
 	src, err := source.Open(full)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrNotExist):
+		r.note(path + " cannot be read: it is left out")
+		return nil
+	case errors.Is(err, syscall.EMFILE):
+		return fmt.Errorf("%s: more files than this process may open: raise the limit (ulimit -Hn)", r.base)
+	case err != nil:
 		return err
 	}
 	r.model.Files = append(r.model.Files, checkpoint.File{Path: path, Source: src})
@@ -169,13 +192,5 @@ func (r *reader) inside(path string) (string, error) {
 	return "", fmt.Errorf("%s is a link that leaves the directory", path)
 }
 
-// note is remembered with the first checkpoint, which tells the user.
-func (r *reader) note(set *checkpoint.Set, text string) {
-	if set == nil && len(r.model.Sets) > 0 {
-		set = r.model.Sets[0]
-	}
-	if set != nil && len(set.Shards) > 0 {
-		c := set.Shards[0].Checkpoint
-		c.Notes = append(c.Notes, text)
-	}
-}
+// note is a remark for the user.
+func (r *reader) note(text string) { r.model.Notes = append(r.model.Notes, text) }

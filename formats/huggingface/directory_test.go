@@ -1,9 +1,15 @@
 package huggingface
 
 import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"wfs/formats/checkpoint"
@@ -80,6 +86,54 @@ func TestOpen(t *testing.T) {
 		{"diffusers", map[string]string{"model_index.json": "{}", "unet/diffusion_pytorch_model.bin": "u", "unet/config.json": "{}", "text_encoder/pytorch_model.bin": "t", ".git/config": "g"},
 			"text_encoder/model.safetensors=pytorch_model.bin unet/diffusion_pytorch_model.safetensors=diffusion_pytorch_model.bin +model_index.json +unet/config.json", ""},
 		{"adapter", map[string]string{"adapter_model.bin": "a"}, "adapter_model.safetensors=adapter_model.bin", ""},
+		{"variant", map[string]string{"model.fp16.safetensors": "x", "pytorch_model.non_ema.bin": "y"},
+			"model.safetensors=model.fp16.safetensors", ""},
+		{"variant beside the plain name", map[string]string{"model.fp16.safetensors": "x", "pytorch_model.bin": "y"},
+			"model.safetensors=pytorch_model.bin", ""},
+		{"variant shards", map[string]string{
+			"model.safetensors.index.fp16.json":      `{"weight_map":{"model.fp16-00001-of-00001":"model.fp16-00001-of-00001.safetensors"}}`,
+			"model.fp16-00001-of-00001.safetensors":  "x",
+			"model-00001-of-00001.fp32.safetensors":  "not named by the index",
+			"pytorch_model-00001-of-00001.fp32.bin":  "nor this",
+			"pytorch_model.bin.index.fp16.json":      "another form",
+			"unet/diffusion_pytorch_model.fp16.bin":  "u",
+			"lora/pytorch_lora_weights.safetensors":  "l",
+			"vae/diffusion_pytorch_model.bf16.bin":   "v",
+			"vae/diffusion_pytorch_model.fp16.bin":   "second by name",
+			"vae/diffusion_pytorch_model-0001.x.bin": "a shard is no variant"},
+			"model.fp16-00001-of-00001.safetensors=model.fp16-00001-of-00001.safetensors model.safetensors.index.json " +
+				"lora/pytorch_lora_weights.safetensors=pytorch_lora_weights.safetensors " +
+				"unet/diffusion_pytorch_model.safetensors=diffusion_pytorch_model.fp16.bin " +
+				"vae/diffusion_pytorch_model.safetensors=diffusion_pytorch_model.bf16.bin", ""},
+		{"names of one's own", map[string]string{
+			"model.safetensors.index.json": `{"metadata":{"total_size":1e3,"x":[{}]},"weight_map":{"0001":"0001.safetensors","pytorch_model-2":"pytorch_model-2.safetensors"}}`,
+			"0001.safetensors":             "x", "pytorch_model-2.safetensors": "y"},
+			"0001.safetensors=0001.safetensors pytorch_model-2.safetensors=pytorch_model-2.safetensors model.safetensors.index.json", ""},
+		{"shards beside the index", map[string]string{
+			"pytorch_model.bin.index.json": `{"weight_map":{"pytorch_model-1":"pytorch_model-1.bin"}}`,
+			"pytorch_model-1.bin":          "x", "pytorch_model-2.bin": "y", "consolidated.00.pth": "z", "consolidated.safetensors": "z"},
+			"model-1.safetensors=pytorch_model-1.bin model.safetensors.index.json", ""},
+		{"a training", map[string]string{
+			"model.safetensors": "x", "optimizer.pt": "o", "scheduler.pt": "s", "rng_state.pth": "r", "rng_state_3.pth": "r",
+			"training_args.bin": "t", "trainer_state.json": "{}", "global_step7/mp_rank_00_model_states.pt": "d"},
+			"model.safetensors=model.safetensors +optimizer.pt +rng_state.pth +rng_state_3.pth +scheduler.pt +trainer_state.json +training_args.bin", ""},
+		{"other forms", map[string]string{
+			"model.safetensors": "x", "original/consolidated.00.pth": "o", "original/params.json": "p", "onnx/model.onnx": "n",
+			"onnx/model.onnx_data": "n", "model-q4.gguf": "g", "flax_model.msgpack": "f", ".cache/huggingface/x.lock": "", ".git/HEAD": "",
+			"__pycache__/a.pyc": "", ".gitattributes": "g"},
+			"model.safetensors=model.safetensors +.gitattributes +original/params.json", ""},
+		{"one shard twice", map[string]string{
+			"pytorch_model.bin.index.json": `{"weight_map":{"a":"a.bin","model-a":"model-a.bin"}}`, "a.bin": "x", "model-a.bin": "y"},
+			"", "would both be shown as model-a.safetensors"},
+		{"index through a link", map[string]string{"pytorch_model.bin.index.json": "-> /etc/hostname"}, "", "leaves the directory"},
+		{"shard through a link", map[string]string{
+			"pytorch_model.bin.index.json": `{"weight_map":{"a":"a.bin"}}`, "a.bin": "-> /etc/hostname"}, "", "leaves the directory"},
+		{"dangling link", map[string]string{"model.safetensors": "x", "config.json": "-> nowhere", "latest": "-> ."},
+			"model.safetensors=model.safetensors", ""},
+		{"dangling weights", map[string]string{"model.safetensors": "-> nowhere"}, "", "no such file"},
+		{"one file of another name", map[string]string{"a/lora.pt": "x", "readme.md": "y"}, "", "mount its weight file by itself: a/lora.pt"},
+		{"files of other names", map[string]string{"1.pt": "", "2.pth": "", "3.ckpt": "", "4.bin": "", "5.safetensors": "", "6.pt": "", "7.pt": ""},
+			"", "mount one of its weight files by itself: 1.pt, 2.pth, 3.ckpt, 4.bin, 5.safetensors and 2 more"},
 		{"leaving link", map[string]string{"pytorch_model.bin": "x", "secret.txt": "-> /etc/hostname"}, "model.safetensors=pytorch_model.bin", ""},
 		{"weights outside", map[string]string{"pytorch_model.bin": "-> /etc/hostname"}, "", "leaves the directory"},
 		{"index outside", map[string]string{"pytorch_model.bin.index.json": `{"weight_map":{"a":"../x.bin"}}`}, "", "no file of its directory"},
@@ -87,6 +141,14 @@ func TestOpen(t *testing.T) {
 		{"missing shard", map[string]string{"pytorch_model.bin.index.json": `{"weight_map":{"a":"x.bin"}}`}, "", "x.bin, which is missing"},
 		{"missing tensor", map[string]string{"pytorch_model.bin.index.json": `{"weight_map":{"a":"x.bin"}}`, "x.bin": "1"}, "", `tensor "a"`},
 		{"index that is none", map[string]string{"pytorch_model.bin.index.json": `[]`}, "", "no JSON of an index"},
+		{"index with two places", map[string]string{"pytorch_model.bin.index.json": `{"weight_map":{"a":"a.bin","a":"b.bin"}}`}, "", "in a.bin and in b.bin"},
+		{"index with two maps", map[string]string{"pytorch_model.bin.index.json": `{"weight_map":{},"weight_map":{}}`}, "", "two of weight_map"},
+		{"index of numbers", map[string]string{"pytorch_model.bin.index.json": `{"weight_map":{"a":1}}`}, "", "no JSON of an index"},
+		{"index cut short", map[string]string{"pytorch_model.bin.index.json": `{"weight_map":{"a":"a.bin"`}, "", "unexpected EOF"},
+		{"index with more", map[string]string{"pytorch_model.bin.index.json": `{"weight_map":{"a":"a.bin"}} x`}, "", "no JSON of an index"},
+		{"deep index", map[string]string{"pytorch_model.bin.index.json": `{"x":` + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + `}`}, "", "too deep"},
+		{"index names a directory", map[string]string{"pytorch_model.bin.index.json": `{"weight_map":{"a":"d"}}`, "d/x": ""}, "", "not a regular file"},
+		{"dots", map[string]string{"pytorch_model.bin.index.json": `{"weight_map":{"a":".."}}`}, "", "no file of its directory"},
 		{"empty index", map[string]string{"pytorch_model.bin.index.json": `{}`}, "", "names no shards"},
 		{"nothing", map[string]string{"readme.md": "x"}, "", "not a weight file"},
 	} {
@@ -103,6 +165,134 @@ func TestOpen(t *testing.T) {
 			m.Close()
 		}
 	}
+}
+
+// TestNotes checks what a user is told of a directory.
+func TestNotes(t *testing.T) {
+	dir := tree(t, map[string]string{
+		"model.fp16.safetensors": "x", "tf_model.h5": "h", "a.bin": "", "b.bin": "", "c.bin": "", "d.bin": "", "e.bin": "",
+		"unet/x.pt": "", "config.json": "-> nowhere", "more": "-> unet", "secret": "-> /etc/hostname",
+	})
+	if err := syscall.Mkfifo(filepath.Join(dir, "fifo"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	m, err := Open(dir, fake)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	want := []string{
+		"model.fp16.safetensors, the variant fp16, is shown as model.safetensors",
+		"config.json cannot be read: it is left out",
+		"more is a link to a directory: it is left out",
+		"secret is a link that leaves the directory: it is left out",
+		"other forms of weights are hidden: unet/x.pt",
+		"other forms of weights are hidden: a.bin, b.bin, c.bin, d.bin, e.bin and 1 more",
+	}
+	if !slices.Equal(m.Notes, want) {
+		t.Errorf("notes:\n%s\nwant:\n%s", strings.Join(m.Notes, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestFIFO puts a FIFO in place of the index and of a shard: opening one would wait forever.
+func TestFIFO(t *testing.T) {
+	for _, name := range []string{"model.safetensors.index.json", "model.safetensors"} {
+		dir := t.TempDir()
+		if err := syscall.Mkfifo(filepath.Join(dir, name), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(dir, fake); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// several reads a file as one tensor for each word in it.
+func several(path string) (*checkpoint.Checkpoint, error) {
+	src, err := source.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, src.Size())
+	src.ReadAt(b, 0)
+	c := &checkpoint.Checkpoint{Source: src, Separator: ".", Verbatim: true}
+	for _, key := range strings.Fields(string(b)) {
+		c.Tensors = append(c.Tensors, &checkpoint.Tensor{Key: key, DType: checkpoint.U8, Data: segment.Literal("x")})
+	}
+	return c, nil
+}
+
+// TestCopies has tensors in two shards: the index decides, and where it says nothing
+// the directory is refused.
+func TestCopies(t *testing.T) {
+	const index = `{"weight_map":{"a":"1.safetensors","b":"2.safetensors"}}`
+	m, err := Open(tree(t, map[string]string{
+		"model.safetensors.index.json": index, "1.safetensors": "a b extra", "2.safetensors": "b",
+	}), several)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	first, second := m.Sets[0].Shards[0], m.Sets[0].Shards[1]
+	if len(first.Tensors) != 2 || first.Tensors[1].Key != "extra" || first.Verbatim {
+		t.Errorf("the first shard has %d tensors, verbatim %v", len(first.Tensors), first.Verbatim)
+	}
+	if len(second.Tensors) != 1 || !second.Verbatim {
+		t.Errorf("the second shard has %d tensors, verbatim %v", len(second.Tensors), second.Verbatim)
+	}
+	if len(m.Notes) != 1 || !strings.Contains(m.Notes[0], "1 of its tensors") {
+		t.Errorf("notes: %q", m.Notes)
+	}
+	_, err = Open(tree(t, map[string]string{
+		"model.safetensors.index.json": index, "1.safetensors": "a c", "2.safetensors": "b c",
+	}), several)
+	if err == nil || !strings.Contains(err.Error(), `tensor "c" is in 1.safetensors and in 2.safetensors`) {
+		t.Errorf("a tensor in two shards: %v", err)
+	}
+}
+
+// TestBounds has more files and directories than a model has.
+func TestBounds(t *testing.T) {
+	dir := tree(t, map[string]string{"model.safetensors": "x", strings.Repeat("d/", maxDepth+1) + "x": ""})
+	if _, err := Open(dir, fake); err == nil || !strings.Contains(err.Error(), "nested more than") {
+		t.Errorf("deep directories: %v", err)
+	}
+	files := map[string]string{"model.safetensors": "x"}
+	for i := range 3000 {
+		files[fmt.Sprintf("files/%04d.txt", i)] = ""
+	}
+	m, err := Open(tree(t, files), fake)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(m.Files) != 3000 {
+		t.Errorf("%d files are passed through", len(m.Files))
+	}
+	m.Close()
+}
+
+func FuzzIndex(f *testing.F) {
+	f.Add([]byte(`{"metadata":{"total_size":12.0},"weight_map":{"a.b":"model-00001-of-00002.safetensors","c":"x"}}`))
+	f.Add([]byte(`{"weight_map":{"a":"../x"},"x":[[{"y":null}],1e9,"\ud800"]}`))
+	f.Add([]byte(`{"weight_map":null}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		places, err := readIndex(source.FromReader("index", bytes.NewReader(b), int64(len(b))))
+		if err != nil {
+			return
+		}
+		// What is accepted here is what encoding/json makes of it.
+		var whole map[string]json.RawMessage
+		want := map[string]string{}
+		if err := json.Unmarshal(b, &whole); err != nil {
+			t.Fatalf("accepted %q: %v", b, err)
+		}
+		if err := json.Unmarshal(whole["weight_map"], &want); err != nil && places != nil {
+			t.Fatalf("accepted %q: %v", b, err)
+		}
+		if !maps.Equal(places, want) {
+			t.Fatalf("%q: %q, want %q", b, places, want)
+		}
+	})
 }
 
 // The Hub's cache has links from a snapshot to blobs beside it.

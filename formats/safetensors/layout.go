@@ -25,6 +25,7 @@ const dataAlign = 4096
 type Layout struct {
 	tensors  []checkpoint.View
 	metadata map[string]string
+	renamed  map[*checkpoint.Tensor]string
 	header   int64 // bytes before the data, the eight of the length included
 	size     int64
 }
@@ -39,9 +40,9 @@ func NewLayout(tensors []checkpoint.View, metadata map[string]string) (*Layout, 
 			omitted = append(omitted, checkpoint.Omitted{Key: t.Key, Reason: fmt.Sprintf("safetensors has no dtype %s", t.DType)})
 			continue
 		}
-		t.Key = headerKey(t.Key)
 		l.tensors = append(l.tensors, t)
 	}
+	l.rename()
 	slices.SortStableFunc(l.tensors, func(a, b checkpoint.View) int {
 		if a.DType != b.DType {
 			return int(b.DType) - int(a.DType)
@@ -54,7 +55,7 @@ func NewLayout(tensors []checkpoint.View, metadata map[string]string) (*Layout, 
 	}
 	l.header = (8 + int64(length) + dataAlign - 1) / dataAlign * dataAlign
 	if l.header-8 > maxHeader {
-		return nil, nil, fmt.Errorf("the view's header would have %d bytes, the format allows %d", l.header-8, maxHeader)
+		return nil, nil, fmt.Errorf("the view's header would have %d bytes, the format allows %d (--layout tensors mounts without a view)", l.header-8, maxHeader)
 	}
 	l.size = l.header
 	for _, t := range l.tensors {
@@ -64,6 +65,37 @@ func NewLayout(tensors []checkpoint.View, metadata map[string]string) (*Layout, 
 	}
 	return l, omitted, nil
 }
+
+// rename changes the keys that the header cannot hold: their coded form, and a '%'
+// behind it for as long as another tensor has that name.
+func (l *Layout) rename() {
+	var coded []int
+	for i, t := range l.tensors {
+		if headerKey(t.Key) != t.Key {
+			coded = append(coded, i)
+		}
+	}
+	if len(coded) == 0 {
+		return
+	}
+	taken := map[string]bool{}
+	for _, t := range l.tensors {
+		taken[t.Key] = true
+	}
+	l.renamed = map[*checkpoint.Tensor]string{}
+	for _, i := range coded {
+		t := &l.tensors[i]
+		t.Key = headerKey(t.Key)
+		for taken[t.Key] {
+			t.Key += "%"
+		}
+		taken[t.Key] = true
+		l.renamed[t.Tensor] = t.Key
+	}
+}
+
+// Renamed is the keys in the header that are not the tensors' own.
+func (l *Layout) Renamed() map[*checkpoint.Tensor]string { return l.renamed }
 
 // headerKey is a key as JSON can hold it: bytes that are not UTF-8 are percent-coded,
 // and a tensor cannot be called __metadata__ (safetensors#849).
@@ -85,6 +117,18 @@ func headerKey(key string) string {
 		key = key[n:]
 	}
 	return b.String()
+}
+
+// hubHeader is the longest header that the Hub and its client read
+// (huggingface_hub/constants.py, SAFETENSORS_MAX_HEADER_LENGTH).
+const hubHeader = 25_000_000
+
+// Note is a remark on a file that some programs will not read, "" for others.
+func (l *Layout) Note() string {
+	if l.header-8 <= hubHeader {
+		return ""
+	}
+	return fmt.Sprintf("the view's header has %d bytes: the Hugging Face Hub reads no more than %d", l.header-8, hubHeader)
 }
 
 // Size is the bytes of the whole file.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"sort"
+	"strings"
 
 	"wfs/formats/checkpoint"
 	"wfs/formats/segment"
@@ -18,13 +19,17 @@ import (
 // maxHeader is the limit of the reference reader (tensor.rs, MAX_HEADER_SIZE).
 const maxHeader = 100_000_000
 
+// maxTensors bounds what a header of that size makes of memory: about 800 bytes for
+// each tensor of a mount. The largest models have some 100 000.
+const maxTensors = 500_000
+
 // maxDims is more dimensions than any tensor has.
 const maxDims = 1024
 
 // Detect says whether a file may be safetensors: a length that is no text, and the
 // brace that the header begins with.
 func Detect(prefix []byte) bool {
-	return len(prefix) > 8 && binary.LittleEndian.Uint64(prefix)>>40 == 0 && (prefix[8] == '{' || prefix[8] == ' ')
+	return len(prefix) > 8 && binary.LittleEndian.Uint64(prefix)>>40 == 0 && strings.IndexByte("{ \n\r\t", prefix[8]) >= 0
 }
 
 // Open reads and checks the header. The rules are those of the format: unique
@@ -52,7 +57,9 @@ func Open(src *source.Source) (*checkpoint.Checkpoint, error) {
 			return err
 		}
 		e, err := p.entry(key)
-		entries = append(entries, e)
+		if entries = append(entries, e); len(entries) > maxTensors {
+			return fmt.Errorf("its header has more than %d tensors", maxTensors)
+		}
 		return err
 	})
 	if p.space(); err == nil && p.pos < len(p.b) {

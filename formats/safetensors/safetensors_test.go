@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -151,6 +152,9 @@ func TestLayout(t *testing.T) {
 			if !bytes.Equal(data, want[got.Key]) {
 				t.Fatalf("%q: wrong bytes", got.Key)
 			}
+			if at := got.Data.(*segment.Range).Off; at*8%int64(max(8, got.DType.Bits())) != 0 && got.DType.Bits()%8 == 0 {
+				t.Fatalf("%s at %d is not aligned", got.DType, at)
+			}
 			if i > 0 && c.Tensors[i-1].DType < got.DType {
 				t.Fatalf("%s before %s", c.Tensors[i-1].DType, got.DType)
 			}
@@ -171,6 +175,58 @@ func TestLayoutOmitsAndRenames(t *testing.T) {
 	}
 	if keys := l.Keys(); len(keys) != 2 || keys[0] != "%5F_metadata__" || keys[1] != "%FF" {
 		t.Errorf("keys: %q", keys)
+	}
+}
+
+// TestLayoutUnique has keys whose coded form is the key of another tensor.
+func TestLayoutUnique(t *testing.T) {
+	var views []checkpoint.View
+	for _, key := range []string{"\xff", "%FF", "%FF%", "__metadata__", "%5F_metadata__", "\xfe"} {
+		views = append(views, checkpoint.View{Key: key, Tensor: &checkpoint.Tensor{Key: key, DType: checkpoint.U8, Data: segment.Literal("x")}})
+	}
+	l, _, err := NewLayout(views, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"%5F_metadata__", "%5F_metadata__%", "%FE", "%FF", "%FF%", "%FF%%"}
+	if keys := l.Keys(); !slices.Equal(slices.Sorted(slices.Values(keys)), want) {
+		t.Errorf("keys: %q, want %q", keys, want)
+	}
+	renamed := l.Renamed()
+	if len(renamed) != 3 || renamed[views[0].Tensor] != "%FF%%" || renamed[views[5].Tensor] != "%FE" {
+		t.Errorf("renamed: %v", renamed)
+	}
+}
+
+// TestLayoutMany lays out 300 000 tensors, and more than a header can name.
+func TestLayoutMany(t *testing.T) {
+	views := make([]checkpoint.View, 300_000)
+	for i := range views {
+		key := fmt.Sprintf("model.layers.%06d.mlp.experts.gate_proj.weight_scale_inverse", i)
+		views[i] = checkpoint.View{Key: key, Tensor: &checkpoint.Tensor{Key: key, DType: checkpoint.U8, Data: segment.Literal("x")}}
+	}
+	l, _, err := NewLayout(views, nil)
+	if err != nil || l.DataSize() != 300_000 || !strings.Contains(l.Note(), "Hub") {
+		t.Errorf("%v, %d bytes, note %q", err, l.DataSize(), l.Note())
+	}
+	long := strings.Repeat("k", 400)
+	for i := range views {
+		views[i].Key = long + views[i].Key
+	}
+	if _, _, err := NewLayout(views, nil); err == nil || !strings.Contains(err.Error(), "the format allows") {
+		t.Errorf("a header of 150 MB: %v", err)
+	}
+}
+
+// TestMaxTensors has a header that names more tensors than a mount can hold.
+func TestMaxTensors(t *testing.T) {
+	var b strings.Builder
+	b.WriteString(`{"__metadata__":{}`)
+	for i := range maxTensors + 1 {
+		fmt.Fprintf(&b, `,"%d":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}`, i)
+	}
+	if _, err := open(file(b.String()+"}", 0)); err == nil || !strings.Contains(err.Error(), "more than 500000 tensors") {
+		t.Error(err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"testing"
 )
@@ -111,12 +112,35 @@ func TestStridedLarge(t *testing.T) {
 		{[]int64{8, 3, 200, 200}, []int64{120000, 1, 600, 3}},
 		{[]int64{17, 60000}, []int64{60000, 1}},
 		{[]int64{700, 1000}, []int64{1, 1}},
+		{[]int64{500, 2000}, []int64{0, 1}},
+		{[]int64{2000, 500}, []int64{1, 0}},
+		{[]int64{30, 40, 9, 5, 7}, []int64{1, 30, 6000, 1200, 54000}},
+		{[]int64{100, 100, 3, 3}, []int64{900, 1, 300, 100}},
+		{[]int64{33, 31, 37}, []int64{1, 33 * 37, 33}},
+		{[]int64{400, 3}, []int64{1100, 300_000}},
 	} {
 		d, err := NewStrided(bytes.NewReader(src), int64(len(src)), 0, 4, c.shape, c.stride)
 		if err != nil {
 			t.Fatal(err)
 		}
 		probe(t, fmt.Sprint(c), d, naive(src, 0, 4, c.shape, c.stride), rng)
+	}
+}
+
+// TestStridedEmpty takes shapes without elements: whatever the strides say, nothing
+// is read, and a size that overflows is refused all the same.
+func TestStridedEmpty(t *testing.T) {
+	src := bytes.NewReader(make([]byte, 64))
+	d, err := NewStrided(src, 64, 64, 4, []int64{0, 1 << 40}, []int64{math.MaxInt64, math.MaxInt64})
+	if err != nil || d.Size() != 0 {
+		t.Errorf("an empty array: %v", err)
+	}
+	if _, err := NewStrided(src, 64, 0, 4, []int64{0, math.MaxInt64, 4}, []int64{1, 1, 1}); err == nil {
+		t.Error("[0, 2^63-1, 4] was accepted")
+	}
+	d, err = NewStrided(src, 64, 60, 4, nil, nil)
+	if err != nil || d.Size() != 4 {
+		t.Errorf("a scalar at the end: %v", err)
 	}
 }
 
@@ -135,6 +159,10 @@ func TestStridedRefuses(t *testing.T) {
 		{0, []int64{1 << 40, 1 << 40}, []int64{0, 0}},
 		{0, []int64{3}, []int64{1 << 62}},
 		{0, []int64{1 << 61}, []int64{0}},
+		{0, []int64{2, 2, 2}, []int64{1 << 62, 1 << 62, 1 << 62}},
+		{0, []int64{math.MaxInt64, math.MaxInt64}, []int64{math.MaxInt64, math.MaxInt64}},
+		{math.MaxInt64, []int64{1}, []int64{1}},
+		{60, []int64{2}, []int64{1}},
 	} {
 		if d, err := NewStrided(src, 64, c.off, 4, c.shape, c.stride); err == nil {
 			t.Errorf("%+v: accepted with %d bytes", c, d.Size())

@@ -239,43 +239,73 @@ func (g *gather) box(dst []byte, base int64, dims []dim) error {
 	return g.far(dst, base, 0, far, inner, piece, span)
 }
 
-// far walks the outer dimensions and reads one span for each position.
+// far walks the outer dimensions. Of the last of them one read takes a piece, where
+// what lies between is worth reading, or else many reads fill the scratch buffer: the
+// more elements are scattered at once, the longer are the runs that they fill.
 func (g *gather) far(dst []byte, base, out int64, dims, inner []dim, piece, span int64) error {
 	elem := g.s.elem
 	if len(dims) == 0 {
 		if err := g.fetch(base, span*elem); err != nil {
 			return err
 		}
-		scatter(dst, g.scratch, out, 0, elem, inner)
+		scatter(dst[out*elem:], g.scratch, elem, inner)
 		return nil
 	}
 	d := dims[0]
-	if len(dims) == 1 && piece > 1 {
+	if len(dims) > 1 {
+		for i := int64(0); i < d.size; i++ {
+			if err := g.far(dst, base+i*d.stride*elem, out+i*d.out, dims[1:], inner, piece, span); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if piece > 1 {
 		for i := int64(0); i < d.size; i += piece {
 			n := min(piece, d.size-i)
 			if err := g.fetch(base+i*d.stride*elem, ((n-1)*d.stride+span)*elem); err != nil {
 				return err
 			}
 			part := append([]dim{{n, d.stride, d.out}}, inner...)
-			scatter(dst, g.scratch, out+i*d.out, 0, elem, part)
+			scatter(dst[(out+i*d.out)*elem:], g.scratch, elem, part)
 		}
 		return nil
 	}
-	for i := int64(0); i < d.size; i++ {
-		if err := g.far(dst, base+i*d.stride*elem, out+i*d.out, dims[1:], inner, piece, span); err != nil {
-			return err
+	if len(inner) == 1 && inner[0] == (dim{span, 1, 1}) { // rows, whole in both
+		for i := int64(0); i < d.size; i++ {
+			at := (out + i*d.out) * elem
+			if err := g.read(dst[at:at+span*elem], base+i*d.stride*elem); err != nil {
+				return err
+			}
 		}
+		return nil
+	}
+	batch := max(1, gatherSpan/(span*elem))
+	for i := int64(0); i < d.size; i += batch {
+		n := min(batch, d.size-i)
+		g.grow(n * span * elem)
+		for k := range n {
+			if err := g.read(g.scratch[k*span*elem:(k+1)*span*elem], base+(i+k)*d.stride*elem); err != nil {
+				return err
+			}
+		}
+		part := append([]dim{{n, span, d.out}}, inner...)
+		scatter(dst[(out+i*d.out)*elem:], g.scratch, elem, part)
 	}
 	return nil
 }
 
 // fetch fills the scratch buffer with n bytes of the source.
 func (g *gather) fetch(off, n int64) error {
+	g.grow(n)
+	return g.read(g.scratch, off)
+}
+
+func (g *gather) grow(n int64) {
 	if int64(cap(g.scratch)) < n {
-		g.scratch = make([]byte, n)
+		g.scratch = make([]byte, max(n, gatherSpan))
 	}
 	g.scratch = g.scratch[:n]
-	return g.read(g.scratch, off)
 }
 
 func (g *gather) read(p []byte, off int64) error {
@@ -283,44 +313,4 @@ func (g *gather) read(p []byte, off int64) error {
 		return missing(err)
 	}
 	return nil
-}
-
-// scatter copies every element of dims from its place in src to its place in dst.
-func scatter(dst, src []byte, out, in, elem int64, dims []dim) {
-	switch len(dims) {
-	case 0:
-		copy(dst[out*elem:(out+1)*elem], src[in*elem:])
-		return
-	case 1:
-		scatterRun(dst, src, out*elem, in*elem, elem, dims[0])
-		return
-	}
-	d := dims[0]
-	for i := int64(0); i < d.size; i++ {
-		scatter(dst, src, out+i*d.out, in+i*d.stride, elem, dims[1:])
-	}
-}
-
-// scatterRun is the innermost loop; the common element sizes have one of their own.
-func scatterRun(dst, src []byte, out, in, elem int64, d dim) {
-	if d.stride == 1 && d.out == 1 {
-		copy(dst[out:out+d.size*elem], src[in:])
-		return
-	}
-	o, s := d.out*elem, d.stride*elem
-	for i := int64(0); i < d.size; i++ {
-		switch elem {
-		case 1:
-			dst[out] = src[in]
-		case 2:
-			*(*[2]byte)(dst[out:]) = [2]byte(src[in:])
-		case 4:
-			*(*[4]byte)(dst[out:]) = [4]byte(src[in:])
-		case 8:
-			*(*[8]byte)(dst[out:]) = [8]byte(src[in:])
-		default:
-			copy(dst[out:out+elem], src[in:in+elem])
-		}
-		out, in = out+o, in+s
-	}
 }

@@ -40,17 +40,24 @@ type builder struct {
 	raws  map[*checkpoint.Tensor]*File
 	wides map[*checkpoint.Tensor]*File
 	meta  *metadata
+	// reserved are the names in the root that the source cannot have.
+	reserved []string
+	// sets are the directories of weight sets in tensors/, tree/, raw/ and f32/.
+	sets map[*Dir]bool
 }
 
 // Build makes the tree of a model. It reads nothing.
 func Build(m *checkpoint.Model, opt Options) (*Tree, error) {
 	b := &builder{
 		model: m, tree: &Tree{}, subs: map[*Dir]map[string]*Dir{}, npys: map[*checkpoint.Tensor]*File{},
-		raws: map[*checkpoint.Tensor]*File{}, wides: map[*checkpoint.Tensor]*File{},
+		raws: map[*checkpoint.Tensor]*File{}, wides: map[*checkpoint.Tensor]*File{}, sets: map[*Dir]bool{},
 	}
 	b.meta = newMetadata(m)
 	b.tree.Root = b.newDir(nil, "")
 	if opt.Layout != Tensors {
+		if opt.Layout != HF {
+			b.reserved = reserved
+		}
 		if err := b.root(); err != nil {
 			return nil, err
 		}
@@ -109,13 +116,20 @@ func (b *builder) sub(d *Dir, name, suffix string) *Dir {
 	return s
 }
 
-// below makes the directories of a slash-separated path.
-func (b *builder) below(d *Dir, path, suffix string) *Dir {
+// below makes the directories of a weight set below d. In tree/ a key of the set above
+// may have made one of that name: a lone '%' at the end, which no coded name has,
+// tells them apart.
+func (b *builder) below(d *Dir, path string) *Dir {
 	if path == "" {
 		return d
 	}
 	for _, part := range strings.Split(path, "/") {
-		d = b.sub(d, encodeDir(part, suffix), suffix)
+		name := encodeDir(part, d.Suffix)
+		if taken := b.subs[d][name]; taken != nil && !b.sets[taken] {
+			name += "%"
+		}
+		d = b.sub(d, name, d.Suffix)
+		b.sets[d] = true
 	}
 	return d
 }
@@ -136,7 +150,10 @@ func link(d *Dir, stem string, f *File) {
 func (b *builder) root() error {
 	taken := map[string]bool{}
 	for _, set := range b.model.Sets {
-		dir := b.below(b.tree.Root, set.Dir, "")
+		if b.hides(set.Dir) {
+			continue
+		}
+		dir := b.plainDir(set.Dir)
 		var shards []*safetensors.Layout
 		for i, shard := range set.Shards {
 			views := shard.View()
@@ -154,6 +171,10 @@ func (b *builder) root() error {
 				return fmt.Errorf("%s: %w", shard.Source.Path, err)
 			}
 			set.Shards[i].Omitted = append(set.Shards[i].Omitted, omitted...)
+			maps.Copy(b.meta.renamed, layout.Renamed())
+			if note := layout.Note(); note != "" {
+				b.note(path(set.Dir, shard.ViewName) + ": " + note)
+			}
 			link(dir, shard.ViewName, b.newFile(shard.Source, viewFile{layout}, true))
 			shards = append(shards, layout)
 		}
@@ -167,9 +188,11 @@ func (b *builder) root() error {
 		}
 	}
 	for _, f := range b.model.Files {
-		top, _, _ := strings.Cut(f.Path, "/")
-		if taken[f.Path] || slices.Contains(reserved, top) {
-			b.tree.Notes = append(b.tree.Notes, fmt.Sprintf("%s is hidden by a file of wfs of that name", f.Path))
+		if b.hides(f.Path) {
+			continue
+		}
+		if taken[f.Path] {
+			b.note(f.Path + " is hidden by the view of that name")
 			continue
 		}
 		dir, name := "", f.Path
@@ -179,6 +202,23 @@ func (b *builder) root() error {
 		link(b.plainDir(dir), name, b.newFile(f.Source, verbatim{f.Source}, true))
 	}
 	return nil
+}
+
+// hides says whether something of the source would lie in a directory of wfs.
+func (b *builder) hides(path string) bool {
+	top, _, _ := strings.Cut(path, "/")
+	if !slices.Contains(b.reserved, top) {
+		return false
+	}
+	b.note(top + "/ of the source is hidden by the directory of wfs of that name (--layout hf shows it)")
+	return true
+}
+
+// note is a remark for the terminal, made once.
+func (b *builder) note(text string) {
+	if !slices.Contains(b.tree.Notes, text) {
+		b.tree.Notes = append(b.tree.Notes, text)
+	}
 }
 
 // plainDir makes the directories of a path of the source: its names are file
@@ -207,7 +247,7 @@ func (b *builder) tensors(counted bool) {
 	raw := b.sub(root, "raw", ".bin")
 	var wide *Dir
 	for _, set := range b.model.Sets {
-		flat, deep, raw := b.below(flat, set.Dir, ".npy"), b.below(deep, set.Dir, ".npy"), b.below(raw, set.Dir, ".bin")
+		flat, deep, raw := b.below(flat, set.Dir), b.below(deep, set.Dir), b.below(raw, set.Dir)
 		for _, shard := range set.Shards {
 			for _, t := range shard.Tensors {
 				name := EncodeName(t.Key)
@@ -221,7 +261,7 @@ func (b *builder) tensors(counted bool) {
 					if wide == nil {
 						wide = b.sub(root, "f32", ".npy")
 					}
-					link(b.below(wide, set.Dir, ".npy"), name, b.shared(b.wides, one, shard.Source, (*float32Of)(one), false))
+					link(b.below(wide, set.Dir), name, b.shared(b.wides, one, shard.Source, (*float32Of)(one), false))
 				}
 			}
 		}

@@ -20,10 +20,12 @@ type metadata struct {
 	model *checkpoint.Model
 	// reports are the security reports of all files, read when the first is asked for.
 	reports func() ([]checkpoint.Report, error)
+	// renamed are the keys in the view where its header cannot hold the tensor's own.
+	renamed map[*checkpoint.Tensor]string
 }
 
 func newMetadata(model *checkpoint.Model) *metadata {
-	m := &metadata{model: model}
+	m := &metadata{model: model, renamed: map[*checkpoint.Tensor]string{}}
 	m.reports = sync.OnceValues(m.scan)
 	return m
 }
@@ -65,7 +67,7 @@ type indexEntry struct {
 	DType  string  `json:"dtype"`
 	Shape  []int64 `json:"shape"`
 	Bytes  int64   `json:"bytes"`
-	File   string  `json:"file"` // of the source
+	File   string  `json:"file"` // of the source, below its directory
 	Tied   string  `json:"tied_to,omitempty"`
 	View   *string `json:"view_key"` // null where the view does not have it
 	Hidden string  `json:"not_in_view,omitempty"`
@@ -85,8 +87,8 @@ func (m *metadata) index(out io.Writer) error {
 			}
 			for _, t := range shard.Tensors {
 				e := indexEntry{
-					Key: t.Key, Name: path(set.Dir, EncodeName(t.Key)), DType: t.DType.String(), Shape: t.Shape,
-					Bytes: t.Data.Size(), File: shard.Source.Name(), Hidden: t.Hidden,
+					Key: t.Key, Name: tensorPath(set.Dir, t.Key), DType: t.DType.String(), Shape: t.Shape,
+					Bytes: t.Data.Size(), File: path(set.Dir, shard.Source.Name()), Hidden: t.Hidden,
 				}
 				if valid := strings.ToValidUTF8(t.Key, "\uFFFD"); valid != t.Key {
 					e.Hex = fmt.Sprintf("%x", t.Key)
@@ -98,6 +100,9 @@ func (m *metadata) index(out io.Writer) error {
 					e.Tied = t.Tied.Key
 				}
 				if key, ok := inView[t]; ok && t.DType.InSafetensors() {
+					if name, ok := m.renamed[t]; ok {
+						key = name
+					}
 					e.View = &key
 				}
 				b, err := json.Marshal(e)
@@ -122,6 +127,19 @@ func (m *metadata) index(out io.Writer) error {
 	return w.Flush()
 }
 
+// tensorPath is where a tensor lies below tensors/, without .npy.
+func tensorPath(dir, key string) string {
+	name := EncodeName(key)
+	if dir == "" {
+		return name
+	}
+	parts := strings.Split(dir, "/")
+	for i, part := range parts {
+		parts[i] = encodeDir(part, ".npy")
+	}
+	return strings.Join(append(parts, name), "/")
+}
+
 // table is one line for each tensor, for grep, cut and awk.
 func (m *metadata) table(out io.Writer) error {
 	w := bufio.NewWriter(out)
@@ -131,7 +149,7 @@ func (m *metadata) table(out io.Writer) error {
 			for _, t := range shard.Tensors {
 				shape := strings.Trim(strings.ReplaceAll(fmt.Sprint(t.Shape), " ", ","), "[]")
 				fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\n",
-					path(set.Dir, EncodeName(t.Key)), t.DType, shape, t.Data.Size(), EncodeName(shard.Source.Name()))
+					tensorPath(set.Dir, t.Key), t.DType, shape, t.Data.Size(), tensorPath(set.Dir, shard.Source.Name()))
 			}
 		}
 	}
@@ -164,7 +182,8 @@ func (m *metadata) source(out io.Writer) error {
 	if err != nil {
 		abs = m.model.Path
 	}
-	return writeJSON(out, map[string]any{"source": abs, "files": files})
+	notes := append([]string{}, m.model.Notes...)
+	return writeJSON(out, map[string]any{"source": abs, "files": files, "notes": notes})
 }
 
 // objects is what is no tensor: of one file, or by the file's name.

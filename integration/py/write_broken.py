@@ -4,6 +4,7 @@
 """
 
 import json
+import os
 import pathlib
 import struct
 import sys
@@ -111,6 +112,30 @@ def main():
     directory("index-nul", {"weight_map": {"w": "a\0b"}})
     link = directory("index-link", index)
     (link / "good.bin").symlink_to(out / "outside.bin")
+
+    link = directory("index-is-link", index, "leaves the directory", good="good.bin")
+    (link / "pytorch_model.bin.index.json").rename(out / "outside.json")
+    (link / "pytorch_model.bin.index.json").symlink_to(out / "outside.json")
+    fifo = directory("index-is-fifo", index, "not a regular file", good="good.bin")
+    (fifo / "pytorch_model.bin.index.json").unlink()
+    os.mkfifo(fifo / "pytorch_model.bin.index.json")
+    directory("index-two-places", '{"weight_map": {"w": "a.bin", "w": "b.bin"}}', "a.bin", "b.bin", a="a.bin", b="b.bin")
+    directory("index-copies", {"weight_map": {}}, "no shards")
+    copies = directory("copies", {"weight_map": {"a": "a.bin", "b": "b.bin"}}, '"both"', "a.bin", "b.bin")
+    torch.save({"a": torch.ones(1), "both": torch.ones(1)}, copies / "a.bin")
+    torch.save({"b": torch.ones(1), "both": torch.zeros(1)}, copies / "b.bin")
+    directory("index-directory", {"weight_map": {"w": "d"}}, "not a regular file").joinpath("d").mkdir()
+    case("only.index.json", "mount its directory").write_text(json.dumps(index))
+
+    def weights(name, *says, **files):
+        (path := case(name, *says)).mkdir()
+        for file, content in files.items():
+            (path / file.replace("_", ".")).write_bytes(content)
+
+    good = (out / "good.pt").read_bytes()
+    weights("other-name", "mount its weight file by itself: lora.pt", lora_pt=good, README_md=b"#")
+    weights("other-names", "mount one of its weight files by itself: a.pth, b.ckpt", a_pth=good, b_ckpt=good)
+    weights("pointer", "model.safetensors", "git-lfs pointer", model_safetensors=b"version https://git-lfs.github.com/spec/v1\n")
 
     case("lfs.bin", "git-lfs pointer").write_text(
         "version https://git-lfs.github.com/spec/v1\noid sha256:" + "0" * 64 + "\nsize 438064459\n")
