@@ -13,6 +13,7 @@ import (
 const (
 	windowSize = 32 << 10
 	maxInline  = 16 << 10 // longer bytes and texts stay in the file, as Bytes and Text
+	headSize   = 64       // of a payload that is not held
 	maxLine    = 1 << 20  // of a text opcode
 	maxDigits  = 4300     // of a decimal number, as CPython's int() has it
 	maxLong    = 8 << 10  // bytes of a binary integer
@@ -29,7 +30,8 @@ type Op struct {
 	Bool  bool // an INT of 00 or 01, which is a bool: Int tells which
 	// Text is a short payload, or a line; Name the second line of GLOBAL and INST.
 	Text, Name string
-	// At and Len are where a payload lies in the file. Held says that Text has it.
+	// At and Len are where a payload lies in the file. Held says that Text has it
+	// whole; else it has the beginning.
 	At, Len int64
 	Held    bool
 }
@@ -181,17 +183,16 @@ func (s *Scanner) payload(op *Op, n int) error {
 		return fmt.Errorf("claims %d bytes, %d are left", uint64(op.Int), s.left())
 	}
 	op.At, op.Len, op.Held = s.Offset(), op.Int, op.Int <= maxInline
+	held := int(op.Len)
 	if !op.Held {
-		op.Text = ""
-		s.skip(op.Len)
-		return nil
+		held = headSize
 	}
-	b, err := s.need(int(op.Len))
+	b, err := s.need(held)
 	if err != nil {
 		return err
 	}
-	op.Text = string(b[:op.Len])
-	s.pos += int(op.Len)
+	op.Text = string(b[:held])
+	s.skip(op.Len)
 	return nil
 }
 

@@ -1,6 +1,9 @@
 package pickle
 
-import "fmt"
+import (
+	"fmt"
+	"math/big"
+)
 
 // step runs one opcode.
 func (m *machine) step(op *Op) error {
@@ -35,11 +38,11 @@ func (m *machine) step(op *Op) error {
 		_, err := m.popMark()
 		return err
 	case Dup:
-		m.dups++
 		v, err := m.top()
 		if err != nil {
 			return err
 		}
+		m.share(v)
 		m.push(v)
 
 	case NoneOp:
@@ -89,6 +92,7 @@ func (m *machine) step(op *Op) error {
 			return fmt.Errorf("extension code %d", op.Int)
 		}
 		m.res.Extensions = append(m.res.Extensions, op.Int)
+		m.budget -= 48
 		m.push(Extension{op.Int})
 	default:
 		if done, err := m.container(op); done {
@@ -110,6 +114,7 @@ func (m *machine) integer(op *Op) {
 }
 
 func (m *machine) text(op *Op) {
+	m.payloadText(op)
 	if !op.Held {
 		m.push(Text{op.At, op.Len})
 		m.budget -= 32
@@ -134,6 +139,7 @@ func (m *machine) text(op *Op) {
 }
 
 func (m *machine) bytes(op *Op) {
+	m.payloadBytes(op)
 	b := Bytes{Off: op.At, Len: op.Len, Old: op.Code == String || op.Code == BinString || op.Code == ShortBinString}
 	if op.Held {
 		b.Data = []byte(op.Text)
@@ -148,7 +154,7 @@ func (m *machine) bytes(op *Op) {
 func (m *machine) persistent(op *Op, id Value) {
 	p := &PersID{ID: id, Offset: op.Offset}
 	m.res.PersIDs = append(m.res.PersIDs, p)
-	m.budget -= 48
+	m.budget -= 56
 	m.push(p)
 }
 
@@ -233,7 +239,7 @@ func (m *machine) extend(values []Value) error {
 	if err != nil || len(values) == 0 {
 		return err
 	}
-	m.budget -= costValue * int64(len(values))
+	m.budget -= costSlot * int64(len(values))
 	switch t := target.(type) {
 	case *List:
 		t.Items = append(t.Items, values...)
@@ -273,9 +279,41 @@ func (m *machine) update(values []Value) error {
 
 func (m *machine) fill(p *Pairs, values []Value) {
 	for i := 0; i+1 < len(values); i += 2 {
+		m.budget -= costPair + hashCost(values[i])
+		if m.budget < 0 {
+			return
+		}
 		p.set(values[i], values[i+1])
 	}
-	m.budget -= costPair * int64(len(values)/2)
+}
+
+// longKey is from which length on a key costs its length each time that it is used:
+// it is read whole to be found.
+const longKey = 256
+
+// hashCost keeps keys of many KiB, used again and again, from taking hours.
+func hashCost(key Value) int64 {
+	n := 0
+	switch k := key.(type) {
+	case string:
+		n = len(k)
+	case Bytes:
+		n = len(k.Data)
+	case *big.Int:
+		n = len(k.Bits()) * 64 // it is written out as text
+	case *Tuple:
+		total := int64(0)
+		for _, item := range k.Items[:min(len(k.Items), len(tupleKey{}))] {
+			if _, nested := item.(*Tuple); !nested {
+				total += hashCost(item)
+			}
+		}
+		return total
+	}
+	if n < longKey {
+		return 0
+	}
+	return int64(n)
 }
 
 // kind names a value's Python type for messages.

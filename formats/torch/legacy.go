@@ -170,6 +170,15 @@ func openNested(b segment.Data) (pickle.Value, *resolver, error) {
 	return first.Value, newResolver(b, noStorages, 0), nil
 }
 
+// isLegacy says whether the file begins with the pickle of the magic number alone.
+func isLegacy(file segment.Data) bool {
+	first, err := pickle.Load(file, 0, min(file.Size(), legacyHead), pickle.Options{MaxMemory: 1 << 16})
+	return err == nil && isLegacyMagic(first.Value)
+}
+
+// legacyHead is more than the pickle of the magic number takes in any protocol.
+const legacyHead = 64
+
 func isLegacyMagic(v pickle.Value) bool {
 	n, ok := v.(*big.Int)
 	return ok && n.Cmp(legacyMagic) == 0

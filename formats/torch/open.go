@@ -117,7 +117,7 @@ func openZip(file segment.Data) (pickle.Value, *resolver, []extra, error) {
 		return nil, nil, nil, err
 	}
 	root, r, err := a.load("data")
-	if err != nil || root == nil {
+	if err != nil {
 		return nil, nil, nil, err
 	}
 	var more []extra
@@ -137,9 +137,40 @@ func (a *archive) load(name string) (pickle.Value, *resolver, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if data == nil {
+		return nil, nil, errNoPickle
+	}
+	if data, err = hold(data); err != nil {
+		return nil, nil, fmt.Errorf("record %s%s.pkl: %w", a.prefix, name, err)
+	}
 	res, err := pickle.Load(data, 0, data.Size(), pickle.Options{})
 	if err != nil {
 		return nil, nil, fmt.Errorf("record %s%s.pkl: %w", a.prefix, name, err)
 	}
 	return res.Value, newResolver(data, a.storageReader(name), len(res.PersIDs)), nil
+}
+
+// Bounds of a pickle that is deflated: no tool that re-zips a model makes one so large.
+const (
+	maxHeld     = 16 << 20
+	maxDeflated = 1 << 30
+)
+
+// hold reads a deflated pickle into memory where it is small: its payloads are read in
+// any order, and deflate starts anew for each.
+func hold(data segment.Data) (segment.Data, error) {
+	if !zip.Inflates(data) {
+		return data, nil
+	}
+	if data.Size() > maxDeflated {
+		return nil, fmt.Errorf("it inflates to %d bytes, wfs reads %d", data.Size(), maxDeflated)
+	}
+	if data.Size() > maxHeld {
+		return data, nil
+	}
+	b := make([]byte, data.Size())
+	if n, err := data.ReadAt(b, 0); n < len(b) {
+		return nil, err
+	}
+	return segment.Literal(b), nil
 }

@@ -28,6 +28,12 @@ type inflated struct {
 	pool *cursorPool
 }
 
+// Inflates says whether data is inflated while it is read.
+func Inflates(data segment.Data) bool {
+	_, ok := data.(*inflated)
+	return ok
+}
+
 // Size implements segment.Data.
 func (f *inflated) Size() int64 { return f.size }
 

@@ -1,0 +1,73 @@
+package torch
+
+import (
+	"encoding/binary"
+	"math"
+	"strings"
+
+	"wfs/formats/checkpoint"
+	"wfs/formats/pickle"
+)
+
+// convState is the tuple that a quantized convolution pickles itself as
+// (torch/ao/nn/quantized/modules/conv.py, _ConvNd.__getstate__); these are the places of
+// what its state_dict() has.
+var convState = struct{ length, weight, bias, scale, zeroPoint int }{15, 10, 11, 12, 13}
+
+// isQuantized says whether the class of m is of torch.ao.nn.quantized, or of the
+// name that the package had before.
+func (m *module) isQuantized() bool {
+	name, _ := asGlobal(m.object.Callable)
+	return strings.HasPrefix(name.module, "torch.ao.nn.quantized.") || strings.HasPrefix(name.module, "torch.nn.quantized.") ||
+		strings.HasPrefix(name.module, "torch.ao.nn.intrinsic.quantized.") || strings.HasPrefix(name.module, "torch.nn.intrinsic.quantized.")
+}
+
+// quantized lists what quantized modules add to their state dict: the scale and the
+// zero point of their output, and the weights that they keep packed.
+func (c *collector) quantized(path string, m *module, depth int) {
+	if !m.isQuantized() {
+		return
+	}
+	for _, p := range m.attributes {
+		if name := keyText(p.key); name == "scale" || name == "zero_point" {
+			if t, ok := outputParameter(p.value); ok {
+				c.add(join(path, name, depth), t)
+			}
+		}
+	}
+	for _, p := range m.attributes {
+		obj, ok := p.value.(*pickle.Object)
+		if !ok {
+			continue
+		}
+		if name, _ := asGlobal(obj.Callable); name == (global{"torch", "ScriptObject"}) {
+			if state, _ := items(obj.State); len(state) > 0 { // (state, class)
+				c.walk(join(path, keyText(p.key), depth), state[0], depth+1)
+			}
+		}
+	}
+}
+
+// outputParameter is the tensor that state_dict() makes of a Python number.
+func outputParameter(v pickle.Value) (tensorValue, bool) {
+	switch v := v.(type) {
+	case float64:
+		return literal(checkpoint.F32, nil, binary.LittleEndian.AppendUint32(nil, math.Float32bits(float32(v)))), true
+	case int64:
+		return intArray(nil, v), true
+	}
+	return tensorValue{}, false
+}
+
+// convolution recognises a quantized convolution, whose state is a tuple.
+func convolution(obj *pickle.Object) (*module, bool) {
+	m := &module{object: obj}
+	state, ok := obj.State.(*pickle.Tuple)
+	if !ok || len(state.Items) != convState.length || !m.isQuantized() {
+		return nil, false
+	}
+	at := func(name string, i int) pair { return pair{name, state.Items[i]} }
+	m.parameters = []pair{at("weight", convState.weight), at("bias", convState.bias)}
+	m.attributes = []pair{at("scale", convState.scale), at("zero_point", convState.zeroPoint)}
+	return m, true
+}
