@@ -20,6 +20,8 @@ type Inspector struct {
 	Verdict Verdict
 	// Unlisted is the number of pickles that Streams has no room for.
 	Unlisted int
+	// Options bound each load.
+	Options Options
 	// Archive, where it is set, is asked first about the bytes in a pickle: it
 	// reports on them if they are a file of another format that holds pickles.
 	Archive func(data segment.Data, name string, depth int) bool
@@ -44,7 +46,7 @@ func (in *Inspector) All(data segment.Data, off int64, name string, depth int) {
 			label = fmt.Sprintf("%s, pickle %d", name, n)
 		}
 		s, payloads, end := in.read(data, off, label)
-		next := end > off && end < data.Size() && n < maxFound
+		next := end > off && end < data.Size() && n < maxFound && !s.failed
 		if next && !LooksLikePickle(headOf(data, end)) {
 			s.note("%d bytes follow the last pickle", data.Size()-end)
 		}
@@ -112,13 +114,20 @@ func headOf(data segment.Data, off int64) []byte {
 // read loads one pickle and judges what it names. Its values are gone when it
 // returns: nested pickles do not add up in memory.
 func (in *Inspector) read(data segment.Data, off int64, name string) (Stream, []Payload, int64) {
-	res, err := Load(data, off, data.Size(), Options{})
+	res, err := Load(data, off, data.Size(), in.Options)
 	s := Stream{Name: name, Offset: off, Protocol: res.Proto, Globals: []GlobalUse{}, failed: err != nil}
 	for _, a := range res.Anomalies {
 		s.note("%s", a)
 	}
 	if err != nil {
 		s.note("%v", err)
+		more, end := skim(data, res.End, data.Size())
+		for _, g := range more {
+			if verdict, _ := Judge(g.Module, g.Name); verdict > Allowed {
+				res.Globals = append(res.Globals, g)
+			}
+		}
+		res.End = end
 	}
 	for i, g := range res.Globals {
 		verdict, reason := Judge(g.Module, g.Name)

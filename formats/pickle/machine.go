@@ -34,6 +34,11 @@ const (
 // highestProtocol is the newest protocol there is.
 const highestProtocol = 5
 
+// OptionsFor are the bounds for the pickles of a file that has size bytes on disk.
+func OptionsFor(size int64) Options {
+	return Options{MaxMemory: defaultMemory + growth*min(max(0, size-fairSize), 1<<40)}
+}
+
 // Result is a loaded pickle.
 type Result struct {
 	Value Value
@@ -57,7 +62,7 @@ type Result struct {
 // On an error the Result still holds the globals seen so far.
 func Load(r io.ReaderAt, off, end int64, opt Options) (*Result, error) {
 	if opt.MaxMemory == 0 {
-		opt.MaxMemory = defaultMemory + growth*min(max(0, end-off-fairSize), 1<<40)
+		opt.MaxMemory = defaultMemory
 	}
 	m := &machine{
 		scan: NewScanner(r, off, end), res: &Result{Proto: 0},

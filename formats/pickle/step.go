@@ -300,7 +300,7 @@ func hashCost(key Value) int64 {
 	case Bytes:
 		n = len(k.Data)
 	case *big.Int:
-		n = len(k.Bits()) * 64 // it is written out as text
+		n = len(k.Bits()) * 16 // it is copied, too
 	case *Tuple:
 		total := int64(0)
 		for _, item := range k.Items[:min(len(k.Items), len(tupleKey{}))] {

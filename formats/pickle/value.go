@@ -1,6 +1,9 @@
 package pickle
 
-import "math/big"
+import (
+	"math/big"
+	"strconv"
+)
 
 // Value is what a pickle holds, as data: None, bool, int64, *big.Int, float64,
 // string, Text, Bytes, *List, *Tuple, *Dict, *Set, *Global, *Object, *PersID,
@@ -154,7 +157,7 @@ func hashable(key Value) any {
 			return n
 		}
 	case *big.Int:
-		return bigKey(string(k.Append(nil, 62)))
+		return bigKey(strconv.Itoa(k.Sign()) + string(k.Bytes()))
 	case Bytes:
 		if k.Data == nil {
 			return [2]int64{k.Off, k.Len}

@@ -22,6 +22,7 @@ const legacyProtocol = 1001
 type stream struct {
 	file segment.Data
 	at   int64
+	opt  pickle.Options
 	// visit, where it is set, is told where each pickle begins.
 	visit func(off int64)
 }
@@ -31,7 +32,7 @@ func (s *stream) next() (*pickle.Result, error) {
 	if s.visit != nil {
 		s.visit(s.at)
 	}
-	res, err := pickle.Load(s.file, s.at, s.file.Size(), pickle.Options{})
+	res, err := pickle.Load(s.file, s.at, s.file.Size(), s.opt)
 	if err != nil {
 		return nil, err
 	}
@@ -44,8 +45,8 @@ func (s *stream) next() (*pickle.Result, error) {
 // of elements and the elements, unaligned (torch/serialization.py, _legacy_load).
 // Nothing but the counts is read of the storages.
 // first is the already loaded pickle at the start of the file.
-func openLegacy(file segment.Data, first *pickle.Result) (pickle.Value, *resolver, error) {
-	obj, storages, _, err := readLegacy(&stream{file: file, at: first.End})
+func openLegacy(file segment.Data, first *pickle.Result, opt pickle.Options) (pickle.Value, *resolver, error) {
+	obj, storages, _, err := readLegacy(&stream{file: file, at: first.End, opt: opt})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -157,7 +158,7 @@ func (t *legacyTable) open(ref storageRef) (*storage, error) {
 // openNested opens a file that a pickle holds as bytes: legacy, or zip.
 func openNested(b segment.Data) (pickle.Value, *resolver, error) {
 	if isZip(b) {
-		root, r, _, err := openZip(b)
+		root, r, _, err := openZip(b, pickle.Options{})
 		return root, r, err
 	}
 	first, err := pickle.Load(b, 0, b.Size(), pickle.Options{})
@@ -165,7 +166,7 @@ func openNested(b segment.Data) (pickle.Value, *resolver, error) {
 		return nil, nil, err
 	}
 	if isLegacyMagic(first.Value) {
-		return openLegacy(b, first)
+		return openLegacy(b, first, pickle.Options{})
 	}
 	return first.Value, newResolver(b, noStorages, 0), nil
 }

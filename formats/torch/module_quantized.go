@@ -22,6 +22,13 @@ func (m *module) isQuantized() bool {
 		strings.HasPrefix(name.module, "torch.ao.nn.intrinsic.quantized.") || strings.HasPrefix(name.module, "torch.nn.intrinsic.quantized.")
 }
 
+// scalesOutput says whether the class adds scale and zero_point to its state dict
+// (torch/ao/nn/quantized/modules: conv.py, linear.py, functional_modules.py).
+func (m *module) scalesOutput() bool {
+	class, _ := asGlobal(m.object.Callable)
+	return strings.HasPrefix(class.name, "Conv") || strings.HasPrefix(class.name, "Linear") || class.name == "QFunctional"
+}
+
 // quantized lists what quantized modules add to their state dict: the scale and the
 // zero point of their output, and the weights that they keep packed.
 func (c *collector) quantized(path string, m *module, depth int) {
@@ -29,7 +36,7 @@ func (c *collector) quantized(path string, m *module, depth int) {
 		return
 	}
 	for _, p := range m.attributes {
-		if name := keyText(p.key); name == "scale" || name == "zero_point" {
+		if name := keyText(p.key); m.scalesOutput() && (name == "scale" || name == "zero_point") {
 			if t, ok := outputParameter(p.value); ok {
 				c.add(join(path, name, depth), t)
 			}

@@ -21,6 +21,7 @@ const (
 func Scan(file segment.Data, name string) (*pickle.Report, error) {
 	s := &scanner{}
 	s.in.Archive = s.nested
+	s.in.Options = pickle.OptionsFor(file.Size())
 	err := s.file(file, "", 0)
 	if s.in.Unlisted > 0 {
 		s.notes = append(s.notes, fmt.Sprintf("%d more pickles are not listed: their verdict counts", s.in.Unlisted))
@@ -72,13 +73,13 @@ func (s *scanner) file(file segment.Data, path string, depth int) error {
 	case isLegacy(file):
 		s.legacy(file, label, depth)
 	default:
-		s.plain(file, label, depth)
+		s.plain(file, label, true, depth)
 	}
 	return nil
 }
 
-// plain reports on a file or member that is no container.
-func (s *scanner) plain(data segment.Data, name string, depth int) {
+// plain reports on a file, or on a member of one, that is no container.
+func (s *scanner) plain(data segment.Data, name string, whole bool, depth int) {
 	head := make([]byte, min(512, data.Size()))
 	n, _ := data.ReadAt(head, 0)
 	head = head[:n]
@@ -87,7 +88,7 @@ func (s *scanner) plain(data segment.Data, name string, depth int) {
 	case strings.HasPrefix(string(head), numpyMagic):
 		s.numpyFile(data, head, name, depth)
 	case strings.HasSuffix(lower, ".pkl"), strings.HasSuffix(lower, ".pickle"),
-		len(head) > 1 && head[0] == byte(pickle.Proto) && plausible(data):
+		pickle.LooksLikePickle(head) && (whole || plausible(data)):
 		s.in.All(data, 0, name, depth)
 	default:
 		for _, c := range compressions {
@@ -105,10 +106,11 @@ var compressions = []struct{ magic, name string }{
 }
 
 // plausible keeps a storage whose first bytes happen to look like a pickle out of
-// the report: what cannot be read up to a STOP and names nothing is data.
+// the report: what soon cannot be read any further, and has named nothing, is data.
 func plausible(data segment.Data) bool {
+	const soon = 256
 	res, err := pickle.Load(data, 0, data.Size(), pickle.Options{MaxMemory: 1 << 20})
-	return err == nil || len(res.Globals) > 0
+	return err == nil || len(res.Globals) > 0 || res.End > soon
 }
 
 const numpyMagic = "\x93NUMPY"
@@ -231,7 +233,7 @@ func headOf(data segment.Data) []byte {
 func (s *scanner) member(z *zip.Archive, rec *zip.Record, data segment.Data, name string, depth int) {
 	before := len(s.in.Streams) + s.in.Unlisted
 	if !s.nested(data, name, depth+1) {
-		s.plain(data, name, depth)
+		s.plain(data, name, false, depth)
 	}
 	if len(s.in.Streams)+s.in.Unlisted > before {
 		if err := z.CheckCRC(rec, data); err != nil {

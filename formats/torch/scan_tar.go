@@ -57,7 +57,7 @@ func (s *scanner) tarMember(data segment.Data, name, path string, depth int) {
 		case name == "pickle", name == "sys_info":
 			s.in.All(data, 0, path+name, depth)
 		default:
-			s.plain(data, path+name, depth)
+			s.plain(data, path+name, false, depth)
 		}
 		return
 	}
