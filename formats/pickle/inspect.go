@@ -1,6 +1,7 @@
 package pickle
 
 import (
+	"errors"
 	"fmt"
 
 	"wfs/formats/segment"
@@ -115,6 +116,9 @@ func headOf(data segment.Data, off int64) []byte {
 // returns: nested pickles do not add up in memory.
 func (in *Inspector) read(data segment.Data, off int64, name string) (Stream, []Payload, int64) {
 	res, err := Load(data, off, data.Size(), in.Options)
+	if errors.Is(err, errCut) {
+		res = in.readBoth(data, off)
+	}
 	s := Stream{Name: name, Offset: off, Protocol: res.Proto, Globals: []GlobalUse{}, failed: err != nil}
 	for _, a := range res.Anomalies {
 		s.note("%s", a)
@@ -150,6 +154,26 @@ func (in *Inspector) read(data segment.Data, off int64, name string) (Stream, []
 		s.note("extension code %d stands for a global that the reading program registered", code)
 	}
 	return s, res.Payloads, res.End
+}
+
+// readBoth loads a pickle whose frames cut arguments in both ways that there are. The
+// result has what either names.
+func (in *Inspector) readBoth(data segment.Data, off int64) *Result {
+	both := &Result{}
+	for _, frames := range []Frames{FramesIgnored, FramesCut} {
+		opt := in.Options
+		opt.Frames = &frames
+		res, err := Load(data, off, data.Size(), opt)
+		if err != nil {
+			res.Anomalies = append(res.Anomalies, err.Error())
+		}
+		both.Proto, both.End = res.Proto, max(both.End, res.End)
+		both.Globals = append(both.Globals, res.Globals...)
+		both.Payloads = append(both.Payloads, res.Payloads...)
+		both.Extensions = append(both.Extensions, res.Extensions...)
+		both.Anomalies = append(both.Anomalies, res.Anomalies...)
+	}
+	return both
 }
 
 // nested reports on what a pickle holds as bytes.

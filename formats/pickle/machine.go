@@ -20,6 +20,8 @@ import (
 type Options struct {
 	// MaxMemory is an estimate of what the values may take, in bytes.
 	MaxMemory int64
+	// Frames is FramesRefused where it is not set.
+	Frames *Frames
 }
 
 // defaultMemory leaves room below 512 MiB for the rest of the process, for files below
@@ -67,6 +69,10 @@ func Load(r io.ReaderAt, off, end int64, opt Options) (*Result, error) {
 	m := &machine{
 		scan: NewScanner(r, off, end), res: &Result{Proto: 0},
 		globals: map[[2]string]*Global{}, budget: opt.MaxMemory, start: off,
+	}
+	m.scan.frames = FramesRefused
+	if opt.Frames != nil {
+		m.scan.frames = *opt.Frames
 	}
 	err := m.run()
 	if err != nil {

@@ -2,6 +2,7 @@ package pickle
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -36,6 +37,21 @@ type Op struct {
 	Held    bool
 }
 
+// Frames says what is to become of an argument that goes on behind the end of the
+// frame that it begins in, which no writer makes. CPython's C unpickler reads it as a
+// whole from memory; from a file it drops the part in the frame and reads all of it from
+// behind the end (Modules/_pickle.c, _Unpickler_ReadImpl and _Unpickler_Readline;
+// cpython#154848). So one pickle can name two different functions.
+type Frames uint8
+
+const (
+	FramesIgnored Frames = iota // read as a whole
+	FramesCut                   // read as from a file
+	FramesRefused               // an error
+)
+
+var errCut = errors.New("its argument crosses the end of a FRAME: readers disagree on what it is")
+
 // Scanner reads the opcodes of one pickle, within bounds.
 type Scanner struct {
 	r        io.ReaderAt
@@ -44,6 +60,8 @@ type Scanner struct {
 	start    int64 // offset of window[0]
 	pos      int   // in window
 	readSize int
+	frames   Frames
+	frame    int64 // where the frame ends that was announced last, 0 for none
 }
 
 // NewScanner reads opcodes from offset off; the bytes at end and behind are none
@@ -128,8 +146,20 @@ func (s *Scanner) argument(op *Op, arg argument) error {
 		op.Int = int64(int32(op.Int))
 		return err
 	case frame:
-		return s.number(op, 8)
+		if err := s.number(op, 8); err != nil {
+			return err
+		}
+		if op.Int >= 0 && op.Int <= s.left() {
+			if err := s.enter(op.Int); err != nil {
+				return err
+			}
+			s.frame = s.Offset() + op.Int
+		}
+		return nil
 	case float8:
+		if err := s.enter(8); err != nil {
+			return err
+		}
 		b, err := s.need(8)
 		if err != nil {
 			return err
@@ -158,8 +188,24 @@ func (s *Scanner) argument(op *Op, arg argument) error {
 	return s.line(op, arg)
 }
 
+// enter is called before n bytes of an argument are read.
+func (s *Scanner) enter(n int64) error {
+	at := s.Offset()
+	if s.frame <= at || s.frame-at >= n || s.frames == FramesIgnored {
+		return nil
+	}
+	if s.frames == FramesRefused {
+		return errCut
+	}
+	s.skip(s.frame - at)
+	return nil
+}
+
 // number reads n bytes, little endian.
 func (s *Scanner) number(op *Op, n int) error {
+	if err := s.enter(int64(n)); err != nil {
+		return err
+	}
 	b, err := s.need(n)
 	if err != nil {
 		return err
@@ -181,6 +227,12 @@ func (s *Scanner) payload(op *Op, n int) error {
 	}
 	if op.Int < 0 || op.Int > s.left() {
 		return fmt.Errorf("claims %d bytes, %d are left", uint64(op.Int), s.left())
+	}
+	if err := s.enter(op.Int); err != nil {
+		return err
+	}
+	if op.Int > s.left() {
+		return io.ErrUnexpectedEOF
 	}
 	op.At, op.Len, op.Held = s.Offset(), op.Int, op.Int <= maxInline
 	held := int(op.Len)
@@ -222,6 +274,9 @@ func (s *Scanner) long(op *Op, arg argument) error {
 	}
 	if n > maxLong {
 		return fmt.Errorf("integer of %d bytes, wfs reads %d", n, maxLong)
+	}
+	if err := s.enter(n); err != nil {
+		return err
 	}
 	b, err := s.need(int(n))
 	if err != nil {

@@ -17,9 +17,10 @@ func (m *machine) step(op *Op) error {
 		}
 		m.res.Proto = int(op.Int)
 	case Frame:
-		// A hint for buffering: the C unpickler reads on across a frame's end.
+		// A hint for buffering: the C unpickler reads on across a frame's end, but not
+		// into a frame that is longer than what is left (Modules/_pickle.c, load_frame).
 		if op.Int < 0 || op.Int > m.scan.left() {
-			m.anomaly("FRAME at byte %d claims %d bytes, %d are left", op.Offset, uint64(op.Int), m.scan.left())
+			return fmt.Errorf("claims a frame of %d bytes, %d are left", uint64(op.Int), m.scan.left())
 		}
 	case Mark:
 		m.marks = append(m.marks, len(m.stack))

@@ -155,18 +155,22 @@ func (t *legacyTable) open(ref storageRef) (*storage, error) {
 	return s, nil
 }
 
+// nestedOptions bound a file inside a pickle while the pickle's own values are held: it
+// is one storage, or one tensor.
+var nestedOptions = pickle.Options{MaxMemory: 8 << 20}
+
 // openNested opens a file that a pickle holds as bytes: legacy, or zip.
 func openNested(b segment.Data) (pickle.Value, *resolver, error) {
 	if isZip(b) {
-		root, r, _, err := openZip(b, pickle.Options{})
+		root, r, _, err := openZip(b, nestedOptions)
 		return root, r, err
 	}
-	first, err := pickle.Load(b, 0, b.Size(), pickle.Options{})
+	first, err := pickle.Load(b, 0, b.Size(), nestedOptions)
 	if err != nil {
 		return nil, nil, err
 	}
 	if isLegacyMagic(first.Value) {
-		return openLegacy(b, first, pickle.Options{})
+		return openLegacy(b, first, nestedOptions)
 	}
 	return first.Value, newResolver(b, noStorages, 0), nil
 }

@@ -43,16 +43,32 @@ func (c *collector) quantized(path string, m *module, depth int) {
 		}
 	}
 	for _, p := range m.attributes {
-		obj, ok := p.value.(*pickle.Object)
-		if !ok {
-			continue
+		if content, ok := scriptContent(p.value); ok {
+			c.walk(join(path, keyText(p.key), depth), content, depth+1)
 		}
-		if name, _ := asGlobal(obj.Callable); name == (global{"torch", "ScriptObject"}) {
-			if state, _ := items(obj.State); len(state) > 0 { // (state, class)
-				c.walk(join(path, keyText(p.key), depth), state[0], depth+1)
+	}
+}
+
+// scriptContent is what an object of a TorchScript class holds: its state is (content,
+// class). The packed weight of an embedding is (version, [weight], [], [bits]), of which
+// the state dict has the weight (torch/ao/nn/quantized/modules/embedding_ops.py).
+func scriptContent(v pickle.Value) (pickle.Value, bool) {
+	obj, ok := v.(*pickle.Object)
+	if !ok {
+		return nil, false
+	}
+	state, _ := items(obj.State)
+	if name, _ := asGlobal(obj.Callable); name != (global{"torch", "ScriptObject"}) || len(state) != 2 {
+		return nil, false
+	}
+	if class, _ := text(state[1]); strings.HasSuffix(class, ".EmbeddingPackedParamsBase") {
+		if fields, _ := items(state[0]); len(fields) > 1 {
+			if weights, _ := items(fields[1]); len(weights) == 1 {
+				return weights[0], true
 			}
 		}
 	}
+	return state[0], true
 }
 
 // outputParameter is the tensor that state_dict() makes of a Python number.

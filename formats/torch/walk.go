@@ -76,6 +76,10 @@ func (c *collector) walk(path string, v pickle.Value, depth int) {
 		c.module(path, m, depth)
 		return
 	}
+	if content, ok := scriptContent(v); ok {
+		c.walk(path, content, depth+1)
+		return
+	}
 	if list, ok := items(v); ok {
 		for i, item := range list {
 			c.walk(join(path, fmt.Sprint(i), depth), item, depth+1)
