@@ -1,6 +1,7 @@
 package pickle
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
@@ -76,6 +77,9 @@ func (in *Inspector) One(data segment.Data, off int64, name string, depth int) i
 // bytes that load up to a STOP and name a global, or name a dangerous one before they
 // fail. Other bytes are data, and found is false.
 func (in *Inspector) Search(data segment.Data, off int64, name string, depth int) (found bool) {
+	if !begins(headOf(data, off)) {
+		return false
+	}
 	s, payloads, end := in.read(data, off, name)
 	if !s.convincing() {
 		return false
@@ -86,6 +90,24 @@ func (in *Inspector) Search(data segment.Data, off int64, name string, depth int
 		in.Search(data, end, name+", and behind", depth+1)
 	}
 	return true
+}
+
+// begins says whether bytes could begin a pickle that names something: opcodes up to
+// the first that names a global, or as far as the bytes go.
+func begins(head []byte) bool {
+	s := NewScanner(bytes.NewReader(head), 0, int64(len(head)))
+	var op Op
+	for {
+		if err := s.Next(&op); err != nil {
+			return !errors.Is(err, errOpcode)
+		}
+		switch op.Code {
+		case GlobalOp, StackGlobal, Inst, Ext1, Ext2, Ext4:
+			return true
+		case Stop:
+			return false
+		}
+	}
 }
 
 // convincing says whether bytes that may be anything were a pickle.

@@ -50,6 +50,8 @@ const (
 	FramesRefused               // an error
 )
 
+var errOpcode = errors.New("is no pickle opcode")
+
 var errCut = errors.New("its argument crosses the end of a FRAME: readers disagree on what it is")
 
 // Scanner reads the opcodes of one pickle, within bounds.
@@ -122,7 +124,7 @@ func (s *Scanner) Next(op *Op) error {
 	op.Code, op.Offset = code, at
 	if info.arg == none {
 		if info.name == "" {
-			return fmt.Errorf("byte %#02x at %d is no pickle opcode", byte(code), at)
+			return fmt.Errorf("byte %#02x at %d %w", byte(code), at, errOpcode)
 		}
 		return nil
 	}

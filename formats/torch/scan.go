@@ -48,7 +48,12 @@ func (s *scanner) note(format string, args ...any) {
 
 // nested reports on bytes in a pickle if they are a file of pickles.
 func (s *scanner) nested(data segment.Data, name string, depth int) bool {
-	if !isZip(data) && !isTar(data) && !isLegacy(data) {
+	head := headOf(data)
+	switch {
+	case strings.HasPrefix(string(head), zip.Magic):
+	case len(head) == tarBlock && isTarHeader(head):
+	case len(head) > 1 && head[0] == byte(pickle.Proto) && isLegacy(data):
+	default:
 		return false
 	}
 	if err := s.file(data, name+"/", depth); err != nil {
@@ -80,9 +85,7 @@ func (s *scanner) file(file segment.Data, path string, depth int) error {
 
 // plain reports on a file, or on a member of one, that is no container.
 func (s *scanner) plain(data segment.Data, name string, whole bool, depth int) {
-	head := make([]byte, min(512, data.Size()))
-	n, _ := data.ReadAt(head, 0)
-	head = head[:n]
+	head := headOf(data)
 	lower := strings.ToLower(name)
 	switch {
 	case strings.HasPrefix(string(head), numpyMagic):
@@ -223,14 +226,18 @@ func (s *scanner) readable(data segment.Data) (segment.Data, error) {
 	return hold(data)
 }
 
+// headOf is the first block, by which formats are told apart.
 func headOf(data segment.Data) []byte {
-	head := make([]byte, min(64, data.Size()))
+	head := make([]byte, min(tarBlock, data.Size()))
 	n, _ := data.ReadAt(head, 0)
 	return head[:n]
 }
 
 // member reports on a record, and checks its CRC if it held a pickle: torch does not.
 func (s *scanner) member(z *zip.Archive, rec *zip.Record, data segment.Data, name string, depth int) {
+	if data.Size() == 0 {
+		return
+	}
 	before := len(s.in.Streams) + s.in.Unlisted
 	if !s.nested(data, name, depth+1) {
 		s.plain(data, name, false, depth)

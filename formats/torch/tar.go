@@ -14,10 +14,15 @@ import (
 // isTar looks for the checksum of the first header, which every tar has; ustar's
 // magic is younger than the format (POSIX.1-1988, ustar header block).
 func isTar(file segment.Data) bool {
-	h := make([]byte, 512)
-	if n, _ := file.ReadAt(h, 0); n < len(h) {
-		return false
-	}
+	h := make([]byte, tarBlock)
+	n, _ := file.ReadAt(h, 0)
+	return n == len(h) && isTarHeader(h)
+}
+
+// tarBlock is the length of a header.
+const tarBlock = 512
+
+func isTarHeader(h []byte) bool {
 	sum, signed := int64(0), int64(0)
 	for i, b := range h {
 		if i >= 148 && i < 156 {
