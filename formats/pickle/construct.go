@@ -1,11 +1,19 @@
 package pickle
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
+
+var errEmptyLine = errors.New("it names nothing")
 
 // construct runs the opcodes that name globals and would call them.
 func (m *machine) construct(op *Op) error {
 	switch op.Code {
 	case GlobalOp:
+		if op.Text == "" || op.Name == "" {
+			return errEmptyLine
+		}
 		m.push(m.global(op.Text, op.Name, op))
 	case StackGlobal:
 		names, err := m.popN(2)
@@ -47,6 +55,9 @@ func (m *machine) construct(op *Op) error {
 		args := m.take(values)
 		m.object(&Object{Callable: args[0], Args: &Tuple{args[1:]}, How: op.Code, Offset: op.Offset})
 	case Inst:
+		if op.Text == "" || op.Name == "" {
+			return errEmptyLine
+		}
 		values, err := m.popMark()
 		if err != nil {
 			return err

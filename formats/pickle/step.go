@@ -1,8 +1,11 @@
 package pickle
 
 import (
+	"errors"
 	"fmt"
 	"math/big"
+	"strings"
+	"unicode/utf8"
 )
 
 // step runs one opcode.
@@ -64,7 +67,7 @@ func (m *machine) step(op *Op) error {
 		m.push(op.Float)
 		m.budget -= 8
 	case Unicode, BinUnicode, ShortBinUnicode, BinUnicode8:
-		m.text(op)
+		return m.text(op)
 	case String, BinString, ShortBinString, BinBytes, ShortBinBytes, BinBytes8, ByteArray8:
 		m.bytes(op)
 	case NextBuffer:
@@ -114,19 +117,20 @@ func (m *machine) integer(op *Op) {
 	m.budget -= 8
 }
 
-func (m *machine) text(op *Op) {
+func (m *machine) text(op *Op) error {
 	m.payloadText(op)
 	if !op.Held {
 		m.push(Text{op.At, op.Len})
 		m.budget -= 32
-		return
+		return nil
 	}
 	// The same few words come again and again in files that memoize nothing.
-	if len(op.Text) <= 24 {
-		if v, ok := m.strings[op.Text]; ok {
-			m.push(v)
-			return
-		}
+	if v, ok := m.strings[op.Text]; ok {
+		m.push(v)
+		return nil
+	}
+	if op.Code != Unicode && !isUTF8(op.Text) {
+		return errors.New("the text is not UTF-8")
 	}
 	var v Value = op.Text
 	if len(op.Text) <= 24 && len(m.strings) < 1024 {
@@ -137,6 +141,22 @@ func (m *machine) text(op *Op) {
 	}
 	m.push(v)
 	m.budget -= int64(len(op.Text)) + 32
+	return nil
+}
+
+// isUTF8 accepts what Python's codec does under the error handler "surrogatepass".
+func isUTF8(s string) bool {
+	for !utf8.ValidString(s) {
+		at := strings.IndexByte(s, 0xed) // begins a surrogate: ED A0..BF 80..BF
+		if at < 0 || at+2 >= len(s) || !utf8.ValidString(s[:at]) {
+			return false
+		}
+		if s[at+1]&0xc0 != 0x80 || s[at+2]&0xc0 != 0x80 {
+			return false
+		}
+		s = s[at+3:]
+	}
+	return true
 }
 
 func (m *machine) bytes(op *Op) {
