@@ -106,7 +106,17 @@ func (m *machine) build(op *Op) error {
 	case *PersID, Extension, *Dict, *List, *Set:
 		m.anomaly("BUILD at byte %d on a value that takes no state", op.Offset)
 	default:
-		return fmt.Errorf("a value of type %s takes no state", kind(target))
+		if !isNothing(state) {
+			return fmt.Errorf("a value of type %s takes no state", kind(target))
+		}
 	}
 	return nil
+}
+
+// isNothing says whether BUILD leaves an object as it is.
+func isNothing(state Value) bool {
+	if t, ok := state.(*Tuple); ok && len(t.Items) == 2 {
+		return t.Items[0] == None{} && t.Items[1] == None{}
+	}
+	return state == None{}
 }

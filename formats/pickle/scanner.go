@@ -230,11 +230,15 @@ func (s *Scanner) payload(op *Op, n int) error {
 	if op.Int < 0 || op.Int > s.left() {
 		return fmt.Errorf("claims %d bytes, %d are left", uint64(op.Int), s.left())
 	}
-	if err := s.enter(op.Int); err != nil {
-		return err
-	}
-	if op.Int > s.left() {
-		return io.ErrUnexpectedEOF
+	switch op.Code {
+	case BinBytes, ShortBinBytes, BinBytes8, ByteArray8: // read piece by piece (_Unpickler_ReadInto)
+	default:
+		if err := s.enter(op.Int); err != nil {
+			return err
+		}
+		if op.Int > s.left() {
+			return io.ErrUnexpectedEOF
+		}
 	}
 	op.At, op.Len, op.Held = s.Offset(), op.Int, op.Int <= maxInline
 	held := int(op.Len)
