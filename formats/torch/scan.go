@@ -189,6 +189,7 @@ func (s *scanner) zip(file segment.Data, path string, depth int) error {
 		label := path + "zip"
 		s.tail(file, file.Size()-z.Trailing, label, depth)
 	}
+	s.directories(z, path)
 	seen := make(map[string]int, len(z.Records))
 	for i := range z.Records {
 		rec := &z.Records[i]
@@ -212,6 +213,28 @@ func (s *scanner) zip(file segment.Data, path string, depth int) error {
 		s.member(z, rec, data, path+rec.Name, depth)
 	}
 	return nil
+}
+
+// directories notes a torch file whose records are not all below one directory: torch
+// refuses it, and other readers choose one.
+func (s *scanner) directories(z *zip.Archive, path string) {
+	tops, torch := map[string]bool{}, false
+	for i := range z.Records {
+		name := z.Records[i].Name
+		torch = torch || strings.EqualFold(name[strings.LastIndexByte(name, '/')+1:], "data.pkl")
+		top, _, below := strings.Cut(name, "/")
+		if !below {
+			top = ""
+		}
+		if len(tops) < 2 {
+			tops[top] = true
+		}
+	}
+	if torch && len(tops) > 1 {
+		s.note("%sits records lie in more than one directory: torch does not read such a file", path)
+	} else if torch && tops[""] {
+		s.note("%sits records lie in no directory: torch does not read such a file", path)
+	}
 }
 
 // readable is data for a scan: of what is deflated, the part that is looked into.
