@@ -23,6 +23,7 @@ import (
 	"wfs/formats/huggingface"
 	"wfs/formats/keras"
 	"wfs/formats/safetensors"
+	"wfs/formats/segment"
 	"wfs/formats/source"
 	"wfs/formats/torch"
 )
@@ -42,9 +43,14 @@ type format struct {
 
 var readers = []format{
 	{func(prefix []byte, _ *source.Source) bool { return safetensors.Detect(prefix) }, safetensors.Open},
-	{func(prefix []byte, src *source.Source) bool { return keras.Detect(prefix, src) }, keras.Open},
+	{func(prefix []byte, src *source.Source) bool { return keras.Detect(prefix, nothing) }, keras.Open},
 	{func(prefix []byte, src *source.Source) bool { return torch.Detect(prefix, src) }, torch.Open},
+	// HDF5 behind a user block: programs that look at the first bytes read that.
+	{func(prefix []byte, src *source.Source) bool { return keras.Detect(prefix, src) }, keras.Open},
 }
+
+// nothing is a file of no bytes.
+var nothing = segment.Literal(nil)
 
 // sniffed is how many bytes of a file decide on its format.
 const sniffed = 512

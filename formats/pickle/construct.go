@@ -1,11 +1,19 @@
 package pickle
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
+
+var errEmptyLine = errors.New("it names nothing")
 
 // construct runs the opcodes that name globals and would call them.
 func (m *machine) construct(op *Op) error {
 	switch op.Code {
 	case GlobalOp:
+		if op.Text == "" || op.Name == "" {
+			return errEmptyLine
+		}
 		m.push(m.global(op.Text, op.Name, op))
 	case StackGlobal:
 		names, err := m.popN(2)
@@ -47,6 +55,9 @@ func (m *machine) construct(op *Op) error {
 		args := m.take(values)
 		m.object(&Object{Callable: args[0], Args: &Tuple{args[1:]}, How: op.Code, Offset: op.Offset})
 	case Inst:
+		if op.Text == "" || op.Name == "" {
+			return errEmptyLine
+		}
 		values, err := m.popMark()
 		if err != nil {
 			return err
@@ -95,7 +106,17 @@ func (m *machine) build(op *Op) error {
 	case *PersID, Extension, *Dict, *List, *Set:
 		m.anomaly("BUILD at byte %d on a value that takes no state", op.Offset)
 	default:
-		return fmt.Errorf("a value of type %s takes no state", kind(target))
+		if !isNothing(state) {
+			return fmt.Errorf("a value of type %s takes no state", kind(target))
+		}
 	}
 	return nil
+}
+
+// isNothing says whether BUILD leaves an object as it is.
+func isNothing(state Value) bool {
+	if t, ok := state.(*Tuple); ok && len(t.Items) == 2 {
+		return t.Items[0] == None{} && t.Items[1] == None{}
+	}
+	return state == None{}
 }

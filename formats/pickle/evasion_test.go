@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"wfs/formats/segment"
 )
 
 // evasions are ways in which pickles have got past scanners (the advisories of
@@ -39,6 +41,10 @@ func evasions() map[string][]byte {
 		"behind a broken end":   "\x80\x04" + call(stack("os", "system"), "true") + "\xff",
 		"behind a second proto": "\x80\x02\x80\x04" + call(stack("os", "system"), "true") + ".",
 		"across a frame":        "\x80\x04\x95\x05\x00\x00\x00\x00\x00\x00\x00" + call(stack("os", "system"), "true") + ".",
+		"cut by a frame":        "\x80\x04\x95\x02\x00\x00\x00\x00\x00\x00\x00cxos\nsystem\n(S'true'\ntR.",
+		"cut by a frame, inst":  "\x80\x04(S'true'\n\x95\x02\x00\x00\x00\x00\x00\x00\x00ixos\nsystem\n.",
+		"behind a large value":  "\x80\x04" + strings.Repeat("]", 4_000_000) + call(stack("os", "system"), "true") + ".",
+		"text cut by a frame":   "\x80\x04\x95\x03\x00\x00\x00\x00\x00\x00\x00\x8c\x02xos" + text("system") + "\x93" + text("true") + "\x85R.",
 		"build on a module":     "\x80\x02cos\nenviron\n}X\x01\x00\x00\x00aX\x01\x00\x00\x00bsb.",
 		"in a second pickle":    "\x80\x02N." + "\x80\x02cos\nsystem\n(X\x04\x00\x00\x00truetR.",
 		"pickle in bytes":       "\x80\x03C\x22\x80\x02cos\nsystem\n(X\x04\x00\x00\x00truetR.........q\x00.",
@@ -51,9 +57,16 @@ func evasions() map[string][]byte {
 	return out
 }
 
+// inspect reports on all pickles in b.
+func inspect(b []byte) []Stream {
+	var in Inspector
+	in.All(segment.Literal(b), 0, "test", 0)
+	return in.Streams
+}
+
 func TestEvasions(t *testing.T) {
 	for name, b := range evasions() {
-		streams := ScanAll(bytes.NewReader(b), 0, int64(len(b)), "test")
+		streams := inspect(b)
 		worst := Allowed
 		called := false
 		for _, s := range streams {
@@ -109,7 +122,7 @@ func TestJudge(t *testing.T) {
 
 func TestReportNamesEverything(t *testing.T) {
 	b := []byte("\x80\x02cmodels\nNet\n)\x81}X\x01\x00\x00\x00acos\nsystem\nsb.tail")
-	streams := ScanAll(bytes.NewReader(b), 0, int64(len(b)), "x")
+	streams := inspect(b)
 	if len(streams) != 1 || len(streams[0].Globals) != 2 {
 		t.Fatalf("streams: %+v", streams)
 	}

@@ -13,6 +13,18 @@ import (
 
 // readLine reads up to the next line feed, which it drops.
 func (s *Scanner) readLine() (string, error) {
+	at := s.Offset()
+	line, err := s.wholeLine()
+	if err != nil || s.frame <= at || s.frame > at+int64(len(line)) || s.frames == FramesIgnored {
+		return line, err
+	}
+	if s.frames == FramesRefused {
+		return line, errCut
+	}
+	return line[s.frame-at:], nil
+}
+
+func (s *Scanner) wholeLine() (string, error) {
 	var line []byte
 	for {
 		b, err := s.need(1)

@@ -20,14 +20,26 @@ import (
 type Options struct {
 	// MaxMemory is an estimate of what the values may take, in bytes.
 	MaxMemory int64
+	// Frames is FramesRefused where it is not set.
+	Frames *Frames
 }
 
-// defaultMemory leaves room below 512 MiB for the rest of the process: Go's
-// collector may hold as much again in garbage, which the estimate counts high.
-const defaultMemory = 320 << 20
+// defaultMemory leaves room below 512 MiB for the rest of the process, for files below
+// fairSize. A larger file may take more by growth for each of its bytes: a state dict
+// of a million tensors needs three bytes for each byte of its pickle.
+const (
+	defaultMemory = 320 << 20
+	fairSize      = 100 << 20
+	growth        = 4
+)
 
 // highestProtocol is the newest protocol there is.
 const highestProtocol = 5
+
+// OptionsFor are the bounds for the pickles of a file that has size bytes on disk.
+func OptionsFor(size int64) Options {
+	return Options{MaxMemory: defaultMemory + growth*min(max(0, size-fairSize), 1<<40)}
+}
 
 // Result is a loaded pickle.
 type Result struct {
@@ -41,6 +53,9 @@ type Result struct {
 	PersIDs []*PersID
 	// Extensions is the extension codes, in order.
 	Extensions []int64
+	// Payloads is what may be pickles in its turn, in order: also what the pickle
+	// throws away again. Of more than maxPayloads the rest is in no list.
+	Payloads []Payload
 	// Anomalies is what a well-meant pickle does not do.
 	Anomalies []string
 }
@@ -54,6 +69,10 @@ func Load(r io.ReaderAt, off, end int64, opt Options) (*Result, error) {
 	m := &machine{
 		scan: NewScanner(r, off, end), res: &Result{Proto: 0},
 		globals: map[[2]string]*Global{}, budget: opt.MaxMemory, start: off,
+	}
+	m.scan.frames = FramesRefused
+	if opt.Frames != nil {
+		m.scan.frames = *opt.Frames
 	}
 	err := m.run()
 	if err != nil {
@@ -73,18 +92,19 @@ type machine struct {
 	strings map[string]Value
 	budget  int64
 	start   int64
-	deepest int   // the stack has been
-	entries int64 // of the memo
-	gets    int
-	puts    int
-	dups    int
+	deepest int              // the stack has been
+	entries int64            // of the memo
+	shared  map[any]struct{} // containers that were read from the memo
+	known   map[any]int      // payloads by their offset, or by their text
 }
 
 // Estimates of what values take, headers and garbage included.
 const (
-	costValue  = 24
+	costValue  = 24 // in a slice of the right size
+	costSlot   = 40 // in a slice that grows: for a moment there are two of them
 	costObject = 128
 	costPair   = 48
+	costGlobal = 1024 // names are judged one by one, and no real pickle has many
 )
 
 var (
@@ -93,11 +113,18 @@ var (
 	errMemory    = errors.New("its values take more memory than wfs allows")
 )
 
+// maxOps is more than 512 MiB of the shortest opcodes in their usual mix. Only a
+// pickle that is inflated while it is read can have so many in a file of fair size.
+const maxOps = 1 << 27
+
 func (m *machine) run() error {
 	var op Op
-	for {
+	for n := 0; ; n++ {
 		if err := m.scan.Next(&op); err != nil {
 			return err
+		}
+		if n == maxOps {
+			return fmt.Errorf("opcode %s at byte %d: wfs reads %d opcodes", op.Code, op.Offset, maxOps)
 		}
 		if op.Code == Stop {
 			break
@@ -118,12 +145,7 @@ func (m *machine) run() error {
 	if len(m.stack) > 0 {
 		m.anomaly("%d values are left on the stack after STOP", len(m.stack))
 	}
-	if m.gets > 1000 && m.gets > 50*max(m.puts, 1) && m.puts < 100 {
-		m.anomaly("%d reads of %d memo entries: an expansion attack looks like this", m.gets, m.puts)
-	}
-	if m.dups > 100 {
-		m.anomaly("%d DUP opcodes: an expansion attack looks like this", m.dups)
-	}
+	m.checkExpansion(v)
 	return nil
 }
 
@@ -140,7 +162,7 @@ func (m *machine) push(v Value) {
 	m.stack = append(m.stack, v)
 	if len(m.stack) > m.deepest {
 		m.deepest++
-		m.budget -= costValue
+		m.budget -= costSlot
 	}
 }
 
@@ -208,7 +230,6 @@ func (m *machine) put(index int64) error {
 	if err != nil {
 		return err
 	}
-	m.puts++
 	if index >= int64(len(m.memo))+maxDense {
 		if m.sparse == nil {
 			m.sparse = map[int64]Value{}
@@ -222,7 +243,7 @@ func (m *machine) put(index int64) error {
 	}
 	for int64(len(m.memo)) <= index {
 		m.memo = append(m.memo, nil)
-		m.budget -= costValue
+		m.budget -= costSlot
 	}
 	if m.memo[index] == nil && m.sparse[index] == nil {
 		m.entries++
@@ -232,7 +253,6 @@ func (m *machine) put(index int64) error {
 }
 
 func (m *machine) get(index int64) error {
-	m.gets++
 	var v Value
 	if index < int64(len(m.memo)) {
 		v = m.memo[index]
@@ -243,6 +263,7 @@ func (m *machine) get(index int64) error {
 	if v == nil {
 		return fmt.Errorf("memo has no entry %d", index)
 	}
+	m.share(v)
 	m.push(v)
 	return nil
 }
@@ -255,7 +276,7 @@ func (m *machine) global(module, name string, op *Op) *Global {
 		g = &Global{Module: module, Name: name, Offset: op.Offset, Code: op.Code}
 		m.globals[key] = g
 		m.res.Globals = append(m.res.Globals, g)
-		m.budget -= costObject
+		m.budget -= costGlobal + int64(len(module)+len(name))
 	}
 	g.Count++
 	return g
@@ -270,6 +291,7 @@ func (m *machine) call(v Value) {
 
 func (m *machine) object(o *Object) {
 	m.call(o.Callable)
+	m.opens(o)
 	m.budget -= costObject
 	m.push(o)
 }

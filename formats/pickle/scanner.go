@@ -2,6 +2,7 @@ package pickle
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -13,6 +14,7 @@ import (
 const (
 	windowSize = 32 << 10
 	maxInline  = 16 << 10 // longer bytes and texts stay in the file, as Bytes and Text
+	headSize   = 64       // of a payload that is not held
 	maxLine    = 1 << 20  // of a text opcode
 	maxDigits  = 4300     // of a decimal number, as CPython's int() has it
 	maxLong    = 8 << 10  // bytes of a binary integer
@@ -29,10 +31,28 @@ type Op struct {
 	Bool  bool // an INT of 00 or 01, which is a bool: Int tells which
 	// Text is a short payload, or a line; Name the second line of GLOBAL and INST.
 	Text, Name string
-	// At and Len are where a payload lies in the file. Held says that Text has it.
+	// At and Len are where a payload lies in the file. Held says that Text has it
+	// whole; else it has the beginning.
 	At, Len int64
 	Held    bool
 }
+
+// Frames says what is to become of an argument that goes on behind the end of the
+// frame that it begins in, which no writer makes. CPython's C unpickler reads it as a
+// whole from memory; from a file it drops the part in the frame and reads all of it from
+// behind the end (Modules/_pickle.c, _Unpickler_ReadImpl and _Unpickler_Readline;
+// cpython#154848). So one pickle can name two different functions.
+type Frames uint8
+
+const (
+	FramesIgnored Frames = iota // read as a whole
+	FramesCut                   // read as from a file
+	FramesRefused               // an error
+)
+
+var errOpcode = errors.New("is no pickle opcode")
+
+var errCut = errors.New("its argument crosses the end of a FRAME: readers disagree on what it is")
 
 // Scanner reads the opcodes of one pickle, within bounds.
 type Scanner struct {
@@ -42,6 +62,8 @@ type Scanner struct {
 	start    int64 // offset of window[0]
 	pos      int   // in window
 	readSize int
+	frames   Frames
+	frame    int64 // where the frame ends that was announced last, 0 for none
 }
 
 // NewScanner reads opcodes from offset off; the bytes at end and behind are none
@@ -102,7 +124,7 @@ func (s *Scanner) Next(op *Op) error {
 	op.Code, op.Offset = code, at
 	if info.arg == none {
 		if info.name == "" {
-			return fmt.Errorf("byte %#02x at %d is no pickle opcode", byte(code), at)
+			return fmt.Errorf("byte %#02x at %d %w", byte(code), at, errOpcode)
 		}
 		return nil
 	}
@@ -126,8 +148,20 @@ func (s *Scanner) argument(op *Op, arg argument) error {
 		op.Int = int64(int32(op.Int))
 		return err
 	case frame:
-		return s.number(op, 8)
+		if err := s.number(op, 8); err != nil {
+			return err
+		}
+		if op.Int >= 0 && op.Int <= s.left() {
+			if err := s.enter(op.Int); err != nil {
+				return err
+			}
+			s.frame = s.Offset() + op.Int
+		}
+		return nil
 	case float8:
+		if err := s.enter(8); err != nil {
+			return err
+		}
 		b, err := s.need(8)
 		if err != nil {
 			return err
@@ -156,8 +190,24 @@ func (s *Scanner) argument(op *Op, arg argument) error {
 	return s.line(op, arg)
 }
 
+// enter is called before n bytes of an argument are read.
+func (s *Scanner) enter(n int64) error {
+	at := s.Offset()
+	if s.frame <= at || s.frame-at >= n || s.frames == FramesIgnored {
+		return nil
+	}
+	if s.frames == FramesRefused {
+		return errCut
+	}
+	s.skip(s.frame - at)
+	return nil
+}
+
 // number reads n bytes, little endian.
 func (s *Scanner) number(op *Op, n int) error {
+	if err := s.enter(int64(n)); err != nil {
+		return err
+	}
 	b, err := s.need(n)
 	if err != nil {
 		return err
@@ -180,18 +230,27 @@ func (s *Scanner) payload(op *Op, n int) error {
 	if op.Int < 0 || op.Int > s.left() {
 		return fmt.Errorf("claims %d bytes, %d are left", uint64(op.Int), s.left())
 	}
-	op.At, op.Len, op.Held = s.Offset(), op.Int, op.Int <= maxInline
-	if !op.Held {
-		op.Text = ""
-		s.skip(op.Len)
-		return nil
+	switch op.Code {
+	case BinBytes, ShortBinBytes, BinBytes8, ByteArray8: // read piece by piece (_Unpickler_ReadInto)
+	default:
+		if err := s.enter(op.Int); err != nil {
+			return err
+		}
+		if op.Int > s.left() {
+			return io.ErrUnexpectedEOF
+		}
 	}
-	b, err := s.need(int(op.Len))
+	op.At, op.Len, op.Held = s.Offset(), op.Int, op.Int <= maxInline
+	held := int(op.Len)
+	if !op.Held {
+		held = headSize
+	}
+	b, err := s.need(held)
 	if err != nil {
 		return err
 	}
-	op.Text = string(b[:op.Len])
-	s.pos += int(op.Len)
+	op.Text = string(b[:held])
+	s.skip(op.Len)
 	return nil
 }
 
@@ -221,6 +280,9 @@ func (s *Scanner) long(op *Op, arg argument) error {
 	}
 	if n > maxLong {
 		return fmt.Errorf("integer of %d bytes, wfs reads %d", n, maxLong)
+	}
+	if err := s.enter(n); err != nil {
+		return err
 	}
 	b, err := s.need(int(n))
 	if err != nil {

@@ -1,6 +1,12 @@
 package pickle
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+	"math/big"
+	"strings"
+	"unicode/utf8"
+)
 
 // step runs one opcode.
 func (m *machine) step(op *Op) error {
@@ -14,9 +20,10 @@ func (m *machine) step(op *Op) error {
 		}
 		m.res.Proto = int(op.Int)
 	case Frame:
-		// A hint for buffering: the C unpickler reads on across a frame's end.
+		// A hint for buffering: the C unpickler reads on across a frame's end, but not
+		// into a frame that is longer than what is left (Modules/_pickle.c, load_frame).
 		if op.Int < 0 || op.Int > m.scan.left() {
-			m.anomaly("FRAME at byte %d claims %d bytes, %d are left", op.Offset, uint64(op.Int), m.scan.left())
+			return fmt.Errorf("claims a frame of %d bytes, %d are left", uint64(op.Int), m.scan.left())
 		}
 	case Mark:
 		m.marks = append(m.marks, len(m.stack))
@@ -35,11 +42,11 @@ func (m *machine) step(op *Op) error {
 		_, err := m.popMark()
 		return err
 	case Dup:
-		m.dups++
 		v, err := m.top()
 		if err != nil {
 			return err
 		}
+		m.share(v)
 		m.push(v)
 
 	case NoneOp:
@@ -60,7 +67,7 @@ func (m *machine) step(op *Op) error {
 		m.push(op.Float)
 		m.budget -= 8
 	case Unicode, BinUnicode, ShortBinUnicode, BinUnicode8:
-		m.text(op)
+		return m.text(op)
 	case String, BinString, ShortBinString, BinBytes, ShortBinBytes, BinBytes8, ByteArray8:
 		m.bytes(op)
 	case NextBuffer:
@@ -89,6 +96,7 @@ func (m *machine) step(op *Op) error {
 			return fmt.Errorf("extension code %d", op.Int)
 		}
 		m.res.Extensions = append(m.res.Extensions, op.Int)
+		m.budget -= 48
 		m.push(Extension{op.Int})
 	default:
 		if done, err := m.container(op); done {
@@ -109,18 +117,20 @@ func (m *machine) integer(op *Op) {
 	m.budget -= 8
 }
 
-func (m *machine) text(op *Op) {
+func (m *machine) text(op *Op) error {
+	m.payloadText(op)
 	if !op.Held {
 		m.push(Text{op.At, op.Len})
 		m.budget -= 32
-		return
+		return nil
 	}
 	// The same few words come again and again in files that memoize nothing.
-	if len(op.Text) <= 24 {
-		if v, ok := m.strings[op.Text]; ok {
-			m.push(v)
-			return
-		}
+	if v, ok := m.strings[op.Text]; ok {
+		m.push(v)
+		return nil
+	}
+	if op.Code != Unicode && !isUTF8(op.Text) {
+		return errors.New("the text is not UTF-8")
 	}
 	var v Value = op.Text
 	if len(op.Text) <= 24 && len(m.strings) < 1024 {
@@ -131,9 +141,26 @@ func (m *machine) text(op *Op) {
 	}
 	m.push(v)
 	m.budget -= int64(len(op.Text)) + 32
+	return nil
+}
+
+// isUTF8 accepts what Python's codec does under the error handler "surrogatepass".
+func isUTF8(s string) bool {
+	for !utf8.ValidString(s) {
+		at := strings.IndexByte(s, 0xed) // begins a surrogate: ED A0..BF 80..BF
+		if at < 0 || at+2 >= len(s) || !utf8.ValidString(s[:at]) {
+			return false
+		}
+		if s[at+1]&0xc0 != 0x80 || s[at+2]&0xc0 != 0x80 {
+			return false
+		}
+		s = s[at+3:]
+	}
+	return true
 }
 
 func (m *machine) bytes(op *Op) {
+	m.payloadBytes(op)
 	b := Bytes{Off: op.At, Len: op.Len, Old: op.Code == String || op.Code == BinString || op.Code == ShortBinString}
 	if op.Held {
 		b.Data = []byte(op.Text)
@@ -148,7 +175,7 @@ func (m *machine) bytes(op *Op) {
 func (m *machine) persistent(op *Op, id Value) {
 	p := &PersID{ID: id, Offset: op.Offset}
 	m.res.PersIDs = append(m.res.PersIDs, p)
-	m.budget -= 48
+	m.budget -= 56
 	m.push(p)
 }
 
@@ -233,7 +260,7 @@ func (m *machine) extend(values []Value) error {
 	if err != nil || len(values) == 0 {
 		return err
 	}
-	m.budget -= costValue * int64(len(values))
+	m.budget -= costSlot * int64(len(values))
 	switch t := target.(type) {
 	case *List:
 		t.Items = append(t.Items, values...)
@@ -273,9 +300,41 @@ func (m *machine) update(values []Value) error {
 
 func (m *machine) fill(p *Pairs, values []Value) {
 	for i := 0; i+1 < len(values); i += 2 {
+		m.budget -= costPair + hashCost(values[i])
+		if m.budget < 0 {
+			return
+		}
 		p.set(values[i], values[i+1])
 	}
-	m.budget -= costPair * int64(len(values)/2)
+}
+
+// longKey is from which length on a key costs its length each time that it is used:
+// it is read whole to be found.
+const longKey = 256
+
+// hashCost keeps keys of many KiB, used again and again, from taking hours.
+func hashCost(key Value) int64 {
+	n := 0
+	switch k := key.(type) {
+	case string:
+		n = len(k)
+	case Bytes:
+		n = len(k.Data)
+	case *big.Int:
+		n = len(k.Bits()) * 16 // it is copied, too
+	case *Tuple:
+		total := int64(0)
+		for _, item := range k.Items[:min(len(k.Items), len(tupleKey{}))] {
+			if _, nested := item.(*Tuple); !nested {
+				total += hashCost(item)
+			}
+		}
+		return total
+	}
+	if n < longKey {
+		return 0
+	}
+	return int64(n)
 }
 
 // kind names a value's Python type for messages.

@@ -1,6 +1,9 @@
 package pickle
 
-import "math/big"
+import (
+	"math/big"
+	"strconv"
+)
 
 // Value is what a pickle holds, as data: None, bool, int64, *big.Int, float64,
 // string, Text, Bytes, *List, *Tuple, *Dict, *Set, *Global, *Object, *PersID,
@@ -78,6 +81,19 @@ type Extension struct{ Code int64 }
 // Buffer stands for an out-of-band buffer, which is not in the file.
 type Buffer struct{}
 
+// Payload is bytes, or text that stands for bytes, which may be a pickle or a file of
+// pickles themselves.
+type Payload struct {
+	Off, Len int64
+	// Data is the bytes when they are not those of the file at Off.
+	Data []byte
+	// Latin1 says that they are text of which each character is a byte.
+	Latin1 bool
+	// Certain says that it begins as only such files do, or is the argument of a
+	// function that reads one.
+	Certain bool
+}
+
 // Pair is an entry of a dict.
 type Pair struct{ Key, Value Value }
 
@@ -141,7 +157,7 @@ func hashable(key Value) any {
 			return n
 		}
 	case *big.Int:
-		return bigKey(k.String())
+		return bigKey(strconv.Itoa(k.Sign()) + string(k.Bytes()))
 	case Bytes:
 		if k.Data == nil {
 			return [2]int64{k.Off, k.Len}

@@ -55,8 +55,8 @@ func Judge(module, name string) (Verdict, string) {
 // a dotted name: "torch.serialization" "os.system" reaches os.
 func dangerousName(module, name string) (string, bool) {
 	full := module + "." + name
-	for known, reason := range dangerousNames {
-		if full == known || strings.HasPrefix(full, known+".") {
+	for end := len(full); end > 0; end = strings.LastIndexByte(full[:end], '.') {
+		if reason, bad := dangerousNames[full[:end]]; bad {
 			return reason, true
 		}
 	}

@@ -22,6 +22,7 @@ const legacyProtocol = 1001
 type stream struct {
 	file segment.Data
 	at   int64
+	opt  pickle.Options
 	// visit, where it is set, is told where each pickle begins.
 	visit func(off int64)
 }
@@ -31,7 +32,7 @@ func (s *stream) next() (*pickle.Result, error) {
 	if s.visit != nil {
 		s.visit(s.at)
 	}
-	res, err := pickle.Load(s.file, s.at, s.file.Size(), pickle.Options{})
+	res, err := pickle.Load(s.file, s.at, s.file.Size(), s.opt)
 	if err != nil {
 		return nil, err
 	}
@@ -44,8 +45,8 @@ func (s *stream) next() (*pickle.Result, error) {
 // of elements and the elements, unaligned (torch/serialization.py, _legacy_load).
 // Nothing but the counts is read of the storages.
 // first is the already loaded pickle at the start of the file.
-func openLegacy(file segment.Data, first *pickle.Result) (pickle.Value, *resolver, error) {
-	obj, storages, _, err := readLegacy(&stream{file: file, at: first.End})
+func openLegacy(file segment.Data, first *pickle.Result, opt pickle.Options) (pickle.Value, *resolver, error) {
+	obj, storages, _, err := readLegacy(&stream{file: file, at: first.End, opt: opt})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -154,21 +155,34 @@ func (t *legacyTable) open(ref storageRef) (*storage, error) {
 	return s, nil
 }
 
+// nestedOptions bound a file inside a pickle while the pickle's own values are held: it
+// is one storage, or one tensor.
+var nestedOptions = pickle.Options{MaxMemory: 8 << 20}
+
 // openNested opens a file that a pickle holds as bytes: legacy, or zip.
 func openNested(b segment.Data) (pickle.Value, *resolver, error) {
 	if isZip(b) {
-		root, r, _, err := openZip(b)
+		root, r, _, err := openZip(b, nestedOptions)
 		return root, r, err
 	}
-	first, err := pickle.Load(b, 0, b.Size(), pickle.Options{})
+	first, err := pickle.Load(b, 0, b.Size(), nestedOptions)
 	if err != nil {
 		return nil, nil, err
 	}
 	if isLegacyMagic(first.Value) {
-		return openLegacy(b, first)
+		return openLegacy(b, first, nestedOptions)
 	}
 	return first.Value, newResolver(b, noStorages, 0), nil
 }
+
+// isLegacy says whether the file begins with the pickle of the magic number alone.
+func isLegacy(file segment.Data) bool {
+	first, err := pickle.Load(file, 0, min(file.Size(), legacyHead), pickle.Options{MaxMemory: 1 << 16})
+	return err == nil && isLegacyMagic(first.Value)
+}
+
+// legacyHead is more than the pickle of the magic number takes in any protocol.
+const legacyHead = 64
 
 func isLegacyMagic(v pickle.Value) bool {
 	n, ok := v.(*big.Int)

@@ -17,8 +17,14 @@ type module struct {
 // (torch/nn/modules/module.py, Module.__init__).
 func asModule(v pickle.Value) (*module, bool) {
 	obj, ok := v.(*pickle.Object)
-	if !ok || obj.State == nil {
+	if !ok {
 		return nil, false
+	}
+	if m, ok := rebuiltModule(obj); ok {
+		return m, true
+	}
+	if m, ok := convolution(obj); ok {
+		return m, true
 	}
 	m := &module{object: obj, attributes: attributes(obj.State), transient: map[string]bool{}}
 	found := 0
@@ -45,6 +51,29 @@ func asModule(v pickle.Value) (*module, bool) {
 	return m, found == 2
 }
 
+// rebuiltModule recognises modules that pickle as a call with their parts as arguments.
+func rebuiltModule(obj *pickle.Object) (*module, bool) {
+	args, _ := items(obj.Args)
+	if len(args) == 0 {
+		return nil, false
+	}
+	name, _ := asGlobal(obj.Callable)
+	switch name {
+	case global{"torch.fx.graph_module", "reduce_graph_module"}, global{"torch.fx.graph_module", "reduce_package_graph_module"},
+		global{"torch.fx.graph_module", "reduce_deploy_graph_module"}: // (__dict__, imports)
+		for _, arg := range args {
+			if body, ok := arg.(*pickle.Dict); ok {
+				return asModule(&pickle.Object{Callable: obj.Callable, State: body})
+			}
+		}
+	case global{"torch._dynamo.eval_frame", "OptimizedModule"}: // (module, dynamo context)
+		if _, ok := asModule(args[0]); ok {
+			return &module{object: obj, modules: []pair{{"_orig_mod", args[0]}}}, true
+		}
+	}
+	return nil, false
+}
+
 // internal are the attributes of a module that state_dict() does not look at.
 var internal = map[string]bool{"_parameters": true, "_buffers": true, "_modules": true, "_non_persistent_buffers_set": true}
 
@@ -62,16 +91,28 @@ func (c *collector) stateDict(path string, m *module, depth int) {
 	for _, list := range [][]pair{m.parameters, m.buffers} {
 		for _, p := range list {
 			name := keyText(p.key)
+			if c.beyond(path) {
+				return
+			}
 			if t, ok := c.tensor(p.value); ok && !m.transient[name] {
 				c.add(join(path, name, depth), t)
 			}
 		}
 	}
+	c.quantized(path, m, depth)
+	c.submodules(path, m, depth, c.stateDict)
+}
+
+// submodules goes on with each of them. A module may be in another under several
+// names, and then has several; one that contains itself ends there.
+func (c *collector) submodules(path string, m *module, depth int, walk func(string, *module, int)) {
 	for _, p := range m.modules {
-		name := keyText(p.key)
+		if c.beyond(path) {
+			return
+		}
 		if sub, ok := asModule(p.value); ok && depth < maxDepth && !c.walking[p.value] {
 			c.walking[p.value] = true
-			c.stateDict(join(path, name, depth), sub, depth+1)
+			walk(join(path, keyText(p.key), depth), sub, depth+1)
 			delete(c.walking, p.value)
 		}
 	}
@@ -91,17 +132,14 @@ func (c *collector) hideTensors(path string, m *module, depth int) {
 	c.hidden = "plain attribute of a module"
 	for _, p := range m.attributes {
 		name := keyText(p.key)
+		if c.beyond(path) {
+			return
+		}
 		t, ok := c.tensor(p.value)
 		if !ok || internal[name] || t.array == nil || c.first[t.array.identity()] != nil {
 			continue
 		}
 		c.add(join(path, name, depth), t)
 	}
-	for _, p := range m.modules {
-		if sub, ok := asModule(p.value); ok && depth < maxDepth && !c.walking[p.value] {
-			c.walking[p.value] = true
-			c.hideTensors(join(path, keyText(p.key), depth), sub, depth+1)
-			delete(c.walking, p.value)
-		}
-	}
+	c.submodules(path, m, depth, c.hideTensors)
 }

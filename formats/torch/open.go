@@ -57,9 +57,10 @@ func Open(src *source.Source) (*checkpoint.Checkpoint, error) {
 }
 
 func open(src *source.Source, out *checkpoint.Checkpoint) (pickle.Value, *resolver, []extra, error) {
+	opt := pickle.OptionsFor(src.Size())
 	switch {
 	case isZip(src):
-		root, r, more, err := openZip(src)
+		root, r, more, err := openZip(src, opt)
 		out.Format = "torch zip"
 		if len(more) > 0 {
 			out.Format = "TorchScript"
@@ -70,12 +71,12 @@ func open(src *source.Source, out *checkpoint.Checkpoint) (pickle.Value, *resolv
 		out.Format = "torch tar"
 		return root, r, nil, err
 	}
-	first, err := pickle.Load(src, 0, src.Size(), pickle.Options{})
+	first, err := pickle.Load(src, 0, src.Size(), opt)
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	if isLegacyMagic(first.Value) {
-		root, r, err := openLegacy(src, first)
+		root, r, err := openLegacy(src, first, opt)
 		out.Format = "torch legacy"
 		return root, r, nil, err
 	}
@@ -107,7 +108,7 @@ func (e extra) walk(c *collector) {
 }
 
 // openZip loads data.pkl, and constants.pkl where TorchScript wrote one.
-func openZip(file segment.Data) (pickle.Value, *resolver, []extra, error) {
+func openZip(file segment.Data, opt pickle.Options) (pickle.Value, *resolver, []extra, error) {
 	z, err := zip.Open(file, file.Size())
 	if err != nil {
 		return nil, nil, nil, err
@@ -116,13 +117,13 @@ func openZip(file segment.Data) (pickle.Value, *resolver, []extra, error) {
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	root, r, err := a.load("data")
-	if err != nil || root == nil {
+	root, r, err := a.load("data", opt)
+	if err != nil {
 		return nil, nil, nil, err
 	}
 	var more []extra
 	if _, script := a.byName["constants.pkl"]; script {
-		consts, cr, err := a.load("constants")
+		consts, cr, err := a.load("constants", opt)
 		if err != nil {
 			return nil, nil, nil, err
 		}
@@ -132,14 +133,45 @@ func openZip(file segment.Data) (pickle.Value, *resolver, []extra, error) {
 }
 
 // load reads the pickle name.pkl, whose storages lie in the directory name.
-func (a *archive) load(name string) (pickle.Value, *resolver, error) {
+func (a *archive) load(name string, opt pickle.Options) (pickle.Value, *resolver, error) {
 	data, err := a.record(name + ".pkl")
 	if err != nil {
 		return nil, nil, err
 	}
-	res, err := pickle.Load(data, 0, data.Size(), pickle.Options{})
+	if data == nil {
+		return nil, nil, errNoPickle
+	}
+	if data, err = hold(data); err != nil {
+		return nil, nil, fmt.Errorf("record %s%s.pkl: %w", a.prefix, name, err)
+	}
+	res, err := pickle.Load(data, 0, data.Size(), opt)
 	if err != nil {
 		return nil, nil, fmt.Errorf("record %s%s.pkl: %w", a.prefix, name, err)
 	}
 	return res.Value, newResolver(data, a.storageReader(name), len(res.PersIDs)), nil
+}
+
+// Bounds of a pickle that is deflated: no tool that re-zips a model makes one so large.
+const (
+	maxHeld     = 16 << 20
+	maxDeflated = 1 << 30
+)
+
+// hold reads a deflated pickle into memory where it is small: its payloads are read in
+// any order, and deflate starts anew for each.
+func hold(data segment.Data) (segment.Data, error) {
+	if !zip.Inflates(data) {
+		return data, nil
+	}
+	if data.Size() > maxDeflated {
+		return nil, fmt.Errorf("it inflates to %d bytes, wfs reads %d", data.Size(), maxDeflated)
+	}
+	if data.Size() > maxHeld {
+		return data, nil
+	}
+	b := make([]byte, data.Size())
+	if n, err := data.ReadAt(b, 0); n < len(b) {
+		return nil, err
+	}
+	return segment.Literal(b), nil
 }

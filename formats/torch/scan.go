@@ -1,9 +1,7 @@
 package torch
 
 import (
-	"archive/tar"
 	"fmt"
-	"io"
 	"strings"
 
 	"wfs/formats/pickle"
@@ -11,198 +9,265 @@ import (
 	"wfs/formats/zip"
 )
 
-func (r *scanner) add(streams []pickle.Stream) {
-	for _, s := range streams {
-		r.Verdict = max(r.Verdict, s.Verdict)
-		r.Pickles = append(r.Pickles, s)
-	}
-}
-
-func (r *scanner) note(format string, args ...any) {
-	if len(r.Container) < maxContainerNotes {
-		r.Container = append(r.Container, fmt.Sprintf(format, args...))
-		r.Verdict = max(r.Verdict, pickle.Unknown)
-	}
-}
-
 const (
 	maxContainerNotes = 1000
-	maxNestedArchives = 4
+	maxNestedArchives = 8
 )
 
 // Scan reports on every pickle in a file: all records of a zip that begin like
 // one, whatever their names, all streams of a legacy file, the members of a tar, and
-// what is nested in their bytes.
+// what is nested in their bytes. A file of no known format is searched for a pickle.
 // name stands at its head.
 func Scan(file segment.Data, name string) (*pickle.Report, error) {
-	r := &scanner{pickle.Report{File: name, Pickles: []pickle.Stream{}}}
-	err := r.scan(file, "", 0)
-	return &r.Report, err
+	s := &scanner{}
+	s.in.Archive = s.nested
+	s.in.Options = pickle.OptionsFor(file.Size())
+	err := s.file(file, "", 0)
+	if s.in.Unlisted > 0 {
+		s.notes = append(s.notes, fmt.Sprintf("%d more pickles are not listed: their verdict counts", s.in.Unlisted))
+	}
+	return &pickle.Report{
+		File: name, Pickles: append([]pickle.Stream{}, s.in.Streams...), Container: s.notes, Verdict: max(s.verdict, s.in.Verdict),
+	}, err
 }
 
 // scanner fills a report.
-type scanner struct{ pickle.Report }
+type scanner struct {
+	in      pickle.Inspector
+	notes   []string // on the containers
+	verdict pickle.Verdict
+}
 
-func (r *scanner) scan(file segment.Data, name string, depth int) error {
-	switch {
-	case depth > maxNestedArchives:
-		r.note("%s: archives are nested more than %d deep", name, maxNestedArchives)
-		return nil
-	case isZip(file):
-		return r.scanZip(file, name, depth)
-	case isTar(file):
-		return r.scanTar(file, name, depth)
+// note reports an oddity of a container: it makes the file unknown.
+func (s *scanner) note(format string, args ...any) {
+	s.verdict = max(s.verdict, pickle.Unknown)
+	if len(s.notes) < maxContainerNotes {
+		s.notes = append(s.notes, fmt.Sprintf(format, args...))
 	}
-	label := name
+}
+
+// nested reports on bytes in a pickle if they are a file of pickles.
+func (s *scanner) nested(data segment.Data, name string, depth int) bool {
+	head := headOf(data)
+	switch {
+	case strings.HasPrefix(string(head), zip.Magic):
+	case len(head) == tarBlock && isTarHeader(head):
+	case len(head) > 1 && head[0] == byte(pickle.Proto) && isLegacy(data):
+	default:
+		return false
+	}
+	if err := s.file(data, name+"/", depth); err != nil {
+		s.note("%s: %v", name, err)
+	}
+	return true
+}
+
+// file reports on a file; path stands before the names of what is in it.
+func (s *scanner) file(file segment.Data, path string, depth int) error {
+	label := strings.TrimSuffix(path, "/")
 	if label == "" {
 		label = "pickle"
 	}
-	first, err := pickle.Load(file, 0, file.Size(), pickle.Options{})
-	if err == nil && isLegacyMagic(first.Value) {
-		r.scanLegacy(file, label, first.End)
-		return nil
+	switch {
+	case depth > maxNestedArchives:
+		s.note("%s: files are nested more than %d deep: what lies deeper is not looked into", label, maxNestedArchives)
+	case isZip(file):
+		return s.zip(file, path, depth)
+	case isTar(file):
+		s.tar(file, path, depth)
+	case isLegacy(file):
+		s.legacy(file, label, depth)
+	default:
+		s.plain(file, label, true, depth)
 	}
-	r.add(pickle.ScanAll(file, 0, file.Size(), label))
 	return nil
 }
 
-// scanLegacy reports on the five pickles of a legacy file. Storages follow them.
-func (r *scanner) scanLegacy(file segment.Data, label string, start int64) {
-	end := start
-	for n := 2; n <= 5; n++ {
-		streams, next := pickle.Scan(file, end, file.Size(), fmt.Sprintf("%s %d of 5", label, n))
-		r.add(streams)
-		if next <= end {
+// plain reports on a file, or on a member of one, that is no container.
+func (s *scanner) plain(data segment.Data, name string, whole bool, depth int) {
+	head := headOf(data)
+	lower := strings.ToLower(name)
+	switch {
+	case strings.HasPrefix(string(head), numpyMagic):
+		s.numpyFile(data, head, name, depth)
+	case strings.HasSuffix(lower, ".pkl"), strings.HasSuffix(lower, ".pickle"),
+		pickle.LooksLikePickle(head) && (whole || plausible(data)):
+		s.in.All(data, 0, name, depth)
+	default:
+		for _, c := range compressions {
+			if strings.HasPrefix(string(head), c.magic) {
+				s.note("%s is compressed with %s: it is not looked into", name, c.name)
+			}
+		}
+		s.in.Search(data, 0, name, depth)
+	}
+}
+
+// compressions are what wfs does not unpack, and others do.
+var compressions = []struct{ magic, name string }{
+	{"\x1f\x8b", "gzip"}, {"BZh", "bzip2"}, {"\xfd7zXZ\x00", "xz"}, {"\x28\xb5\x2f\xfd", "zstd"}, {"7z\xbc\xaf\x27\x1c", "7z"},
+}
+
+// plausible keeps a storage whose first bytes happen to look like a pickle out of
+// the report: what soon cannot be read any further, and has named nothing, is data.
+func plausible(data segment.Data) bool {
+	const soon = 256
+	res, err := pickle.Load(data, 0, data.Size(), pickle.Options{MaxMemory: 1 << 20})
+	return err == nil || len(res.Globals) > 0 || res.End > soon
+}
+
+const numpyMagic = "\x93NUMPY"
+
+// numpyFile reports on the pickle behind the header of an array of objects
+// (numpy/lib/format.py, read_array).
+func (s *scanner) numpyFile(data segment.Data, head []byte, name string, depth int) {
+	const fixed = 10
+	if len(head) < fixed {
+		return
+	}
+	at := fixed + int64(head[8]) + int64(head[9])<<8
+	if head[6] > 1 { // versions 2 and 3 have four bytes of length
+		if len(head) < fixed+2 {
 			return
 		}
-		end = next
+		at = fixed + 2 + int64(head[8]) + int64(head[9])<<8 + int64(head[10])<<16 + int64(head[11])<<24
 	}
-	if _, _, tail, err := readLegacy(&stream{file: file, at: start}); err == nil && tail < file.Size() {
-		r.note("%d bytes follow the last storage", file.Size()-tail)
-		r.scanTail(file, tail, label)
+	if at >= data.Size() {
+		return
+	}
+	header := string(head)
+	if i := strings.Index(header, "'descr':"); i >= 0 && strings.Contains(header[i:min(len(header), i+20)], "O") {
+		s.in.All(data, at, name, depth)
+		return
+	}
+	s.in.Search(data, at, name, depth)
+}
+
+// legacy reports on the five pickles of a legacy file. Storages follow them.
+func (s *scanner) legacy(file segment.Data, label string, depth int) {
+	at := int64(0)
+	for n := 1; n <= 5; n++ {
+		next := s.in.One(file, at, fmt.Sprintf("%s %d of 5", label, n), depth)
+		if next <= at {
+			return
+		}
+		at = next
+	}
+	magic := &stream{file: file}
+	if _, err := magic.next(); err != nil {
+		return
+	}
+	_, _, tail, err := readLegacy(magic)
+	switch {
+	case err != nil:
+		s.note("%s: %v", label, err)
+	case tail < file.Size():
+		s.tail(file, tail, label, depth)
 	}
 }
 
-// scanTail looks for pickles behind what the reader reads.
-func (r *scanner) scanTail(file segment.Data, at int64, label string) {
-	var head [64]byte
-	n, _ := file.ReadAt(head[:min(int64(len(head)), file.Size()-at)], at)
-	if pickle.LooksLikePickle(head[:n]) {
-		r.add(pickle.ScanAll(file, at, file.Size(), label+", behind its end"))
+// tail reports on what follows the end that the reader of the format knows.
+func (s *scanner) tail(file segment.Data, at int64, label string, depth int) {
+	rest := &segment.Range{Src: file, Off: at, N: file.Size() - at}
+	s.note("%s: %d bytes follow its end", label, rest.N)
+	name := label + ", behind its end"
+	if !s.nested(rest, name, depth+1) {
+		s.in.Search(rest, 0, name, depth+1)
 	}
 }
 
-func (r *scanner) scanZip(file segment.Data, prefix string, depth int) error {
+// zip reports on every record, by the directory: it is what torch goes by.
+func (s *scanner) zip(file segment.Data, path string, depth int) error {
 	z, err := zip.Open(file, file.Size())
 	if err != nil {
 		return err
 	}
-	if z.Trailing > 0 {
-		r.note("%s%d bytes follow the end of the zip", prefix, z.Trailing)
+	for _, oddity := range z.Oddities() {
+		s.note("%s%s", path, oddity)
 	}
-	seen := map[string]string{}
+	if z.Trailing > 0 {
+		label := path + "zip"
+		s.tail(file, file.Size()-z.Trailing, label, depth)
+	}
+	s.directories(z, path)
+	seen := make(map[string]int, len(z.Records))
 	for i := range z.Records {
 		rec := &z.Records[i]
 		for _, a := range z.Anomalies(rec) {
-			r.note("%s%s", prefix, a)
+			s.note("%s%s", path, a)
 		}
 		lower := strings.ToLower(rec.Name)
-		if other, dup := seen[lower]; dup {
-			r.note("%srecords %q and %q: readers disagree on which one counts", prefix, other, rec.Name)
+		if first, dup := seen[lower]; dup {
+			s.note("%srecords %q and %q: readers disagree on which one counts", path, z.Records[first].Name, rec.Name)
+		} else {
+			seen[lower] = i
 		}
-		seen[lower] = rec.Name
-		data, err := z.Data(rec)
+		data, err := z.Relaxed(rec)
+		if err == nil {
+			data, err = s.readable(data)
+		}
 		if err != nil {
-			if strings.HasSuffix(lower, ".pkl") {
-				r.note("%s%v", prefix, err)
-			}
+			s.note("%s%v", path, err)
 			continue
 		}
-		r.scanMember(data, prefix+rec.Name, depth)
+		s.member(z, rec, data, path+rec.Name, depth)
 	}
 	return nil
 }
 
-// scanMember scans a record or member that is named like a pickle or begins like one.
-func (r *scanner) scanMember(data segment.Data, name string, depth int) {
-	head := make([]byte, min(512, data.Size()))
+// directories notes a torch file whose records are not all below one directory: torch
+// refuses it, and other readers choose one.
+func (s *scanner) directories(z *zip.Archive, path string) {
+	tops, torch := map[string]bool{}, false
+	for i := range z.Records {
+		name := z.Records[i].Name
+		torch = torch || strings.EqualFold(name[strings.LastIndexByte(name, '/')+1:], "data.pkl")
+		top, _, below := strings.Cut(name, "/")
+		if !below {
+			top = ""
+		}
+		if len(tops) < 2 {
+			tops[top] = true
+		}
+	}
+	if torch && len(tops) > 1 {
+		s.note("%sits records lie in more than one directory: torch does not read such a file", path)
+	} else if torch && tops[""] {
+		s.note("%sits records lie in no directory: torch does not read such a file", path)
+	}
+}
+
+// readable is data for a scan: of what is deflated, the part that is looked into.
+func (s *scanner) readable(data segment.Data) (segment.Data, error) {
+	if zip.Inflates(data) && data.Size() > maxDeflated {
+		if !pickle.LooksLikePickle(headOf(data)) {
+			return data, nil
+		}
+		s.note("a pickle inflates to %d bytes: wfs looks into the first %d", data.Size(), maxDeflated)
+		return &segment.Range{Src: data, Off: 0, N: maxDeflated}, nil
+	}
+	return hold(data)
+}
+
+// headOf is the first block, by which formats are told apart.
+func headOf(data segment.Data) []byte {
+	head := make([]byte, min(tarBlock, data.Size()))
 	n, _ := data.ReadAt(head, 0)
-	head = head[:n]
-	named := strings.HasSuffix(strings.ToLower(name), ".pkl") || strings.HasSuffix(strings.ToLower(name), ".pickle")
-	switch {
-	case strings.HasPrefix(string(head), zip.Magic):
-		if err := r.scan(data, name+"/", depth+1); err != nil {
-			r.note("%s: %v", name, err)
-		}
-	case named:
-		r.add(pickle.ScanAll(data, 0, data.Size(), name))
-	case pickle.LooksLikePickle(head) && plausible(data):
-		r.add(pickle.ScanAll(data, 0, data.Size(), name))
-	}
+	return head[:n]
 }
 
-// plausible keeps a storage whose first bytes happen to look like a pickle out of
-// the report: what cannot be read up to a STOP and names nothing is data.
-func plausible(data segment.Data) bool {
-	res, err := pickle.Load(data, 0, data.Size(), pickle.Options{MaxMemory: 64 << 20})
-	return err == nil || len(res.Globals) > 0
-}
-
-func (r *scanner) scanTar(file segment.Data, prefix string, depth int) error {
-	in := io.NewSectionReader(file, 0, file.Size())
-	archive := tar.NewReader(in)
-	for n := 0; n < maxTarMembers; n++ {
-		h, err := archive.Next()
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			r.note("%star: %v", prefix, err)
-			return nil
-		}
-		at, err := in.Seek(0, io.SeekCurrent)
-		if err != nil {
-			return err
-		}
-		if h.Typeflag != tar.TypeReg {
-			r.note("%smember %q is no regular file", prefix, h.Name)
-			continue
-		}
-		if h.Size > file.Size()-at {
-			continue
-		}
-		r.scanTarMember(&segment.Range{Src: file, Off: at, N: h.Size}, prefix+h.Name, depth)
+// member reports on a record, and checks its CRC if it held a pickle: torch does not.
+func (s *scanner) member(z *zip.Archive, rec *zip.Record, data segment.Data, name string, depth int) {
+	if data.Size() == 0 {
+		return
 	}
-	r.note("%star has more than %d members", prefix, maxTarMembers)
-	return nil
-}
-
-// scanTarMember scans pickles between which raw numbers lie: storages and tensors
-// are walked as their reader does, everything else as any other member.
-func (r *scanner) scanTarMember(data segment.Data, name string, depth int) {
-	s := &stream{file: data}
-	old := &oldTensors{storages: map[int64]*storage{}, tensors: map[int64]*array{}}
-	s.visit = func(off int64) {
-		streams, _ := pickle.Scan(data, off, data.Size(), fmt.Sprintf("%s at %d", name, off))
-		if streams[0].Verdict > pickle.Allowed || len(r.Pickles) < maxContainerNotes {
-			r.add(streams)
-		}
+	before := len(s.in.Streams) + s.in.Unlisted
+	if !s.nested(data, name, depth+1) {
+		s.plain(data, name, false, depth)
 	}
-	switch name {
-	case "storages":
-		if err := old.readStorages(s); err != nil {
-			r.note("member storages: %v", err)
+	if len(s.in.Streams)+s.in.Unlisted > before {
+		if err := z.CheckCRC(rec, data); err != nil {
+			s.note("%s%v", strings.TrimSuffix(name, rec.Name), err)
 		}
-	case "tensors":
-		// its storages are elsewhere, so only the pickles in it are walked
-		r.add(pickle.ScanAll(data, 0, data.Size(), name))
-	default:
-		head := make([]byte, min(512, data.Size()))
-		n, _ := data.ReadAt(head, 0)
-		if pickle.LooksLikePickle(head[:n]) {
-			r.add(pickle.ScanAll(data, 0, data.Size(), name))
-			return
-		}
-		r.scanMember(data, name, depth)
 	}
 }

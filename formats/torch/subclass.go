@@ -149,3 +149,18 @@ func (r *resolver) payload(v pickle.Value) (segment.Data, bool) {
 	}
 	return nil, false
 }
+
+// latin1 makes the text in v readable as the bytes it stands for.
+func (r *resolver) latin1(v pickle.Value) (segment.Data, bool) {
+	var in segment.Data
+	switch v := v.(type) {
+	case string:
+		in = segment.Literal(v)
+	case pickle.Text:
+		in = &segment.Range{Src: r.file, Off: v.Off, N: v.Len}
+	default:
+		return nil, false
+	}
+	d, err := pickle.Latin1(in)
+	return d, err == nil
+}

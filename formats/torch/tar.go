@@ -14,10 +14,15 @@ import (
 // isTar looks for the checksum of the first header, which every tar has; ustar's
 // magic is younger than the format (POSIX.1-1988, ustar header block).
 func isTar(file segment.Data) bool {
-	h := make([]byte, 512)
-	if n, _ := file.ReadAt(h, 0); n < len(h) {
-		return false
-	}
+	h := make([]byte, tarBlock)
+	n, _ := file.ReadAt(h, 0)
+	return n == len(h) && isTarHeader(h)
+}
+
+// tarBlock is the length of a header.
+const tarBlock = 512
+
+func isTarHeader(h []byte) bool {
 	sum, signed := int64(0), int64(0)
 	for i, b := range h {
 		if i >= 148 && i < 156 {
@@ -45,8 +50,16 @@ type oldTensors struct {
 	tensors  map[int64]*array
 }
 
-// maxTarMembers bounds the walk through an archive that is not torch's.
-const maxTarMembers = 10_000
+func newOldTensors() *oldTensors {
+	return &oldTensors{storages: map[int64]*storage{}, tensors: map[int64]*array{}}
+}
+
+// Bounds of the walk through an archive that is not torch's, and of its tables: the
+// models of their time had some hundred tensors.
+const (
+	maxTarMembers = 10_000
+	maxOldEntries = 1 << 18
+)
 
 // openTar reads the oldest format: a tar with the members storages, tensors and
 // pickle (torch/serialization.py, legacy_load). The tar is not compressed, so all
@@ -79,7 +92,7 @@ func openTar(file segment.Data) (pickle.Value, *resolver, error) {
 			return nil, nil, errNoPickle
 		}
 	}
-	old := &oldTensors{storages: map[int64]*storage{}, tensors: map[int64]*array{}}
+	old := newOldTensors()
 	if err := old.readStorages(&stream{file: members["storages"]}); err != nil {
 		return nil, nil, fmt.Errorf("member storages: %w", err)
 	}
@@ -132,6 +145,9 @@ func (o *oldTensors) readStorages(s *stream) error {
 		return err
 	}
 	list, _ := items(views.Value)
+	if len(list) > maxOldEntries {
+		return fmt.Errorf("it claims %d views, wfs reads %d", len(list), maxOldEntries)
+	}
 	for _, v := range list {
 		f, _ := items(v)
 		if err := o.addView(f); err != nil {
@@ -172,23 +188,34 @@ func (o *oldTensors) addView(f []pickle.Value) error {
 // maxDims is more dimensions than any torch tensor has (c10's limit is 64).
 const maxDims = 64
 
-// readTensors reads the count, then for each tensor (key, storage key, class),
-// int32 dimensions, 4 bytes of padding, int64 sizes, strides and the offset.
+// readTensors reads the tensors, each a view of a storage.
 func (o *oldTensors) readTensors(s *stream) error {
-	n, err := s.count()
-	if err != nil {
-		return err
-	}
-	for range n {
-		f, err := s.fields(3)
-		if err != nil {
-			return err
-		}
+	return s.tensors(func(f []pickle.Value, dims int, numbers []int64) error {
 		key, okKey := integer(f[0])
 		of, okOf := integer(f[1])
 		st := o.storages[of]
 		if !okKey || !okOf || st == nil {
 			return fmt.Errorf("tensor %d has no storage", key)
+		}
+		o.tensors[key] = &array{
+			storage: st, dtype: st.dtype,
+			size: numbers[:dims:dims], stride: numbers[dims : 2*dims : 2*dims], offset: numbers[2*dims],
+		}
+		return nil
+	})
+}
+
+// tensors reads the count, then for each tensor (key, storage key, class), int32
+// dimensions, 4 bytes of padding, int64 sizes, strides and the offset.
+func (s *stream) tensors(each func(fields []pickle.Value, dims int, numbers []int64) error) error {
+	n, err := s.count()
+	if err != nil {
+		return err
+	}
+	for i := range n {
+		f, err := s.fields(3)
+		if err != nil {
+			return err
 		}
 		head, err := s.int64()
 		if err != nil {
@@ -196,7 +223,7 @@ func (o *oldTensors) readTensors(s *stream) error {
 		}
 		dims := int(int32(head))
 		if dims < 0 || dims > maxDims {
-			return fmt.Errorf("tensor %d claims %d dimensions", key, dims)
+			return fmt.Errorf("tensor %d of %d claims %d dimensions", i, n, dims)
 		}
 		numbers := make([]int64, 2*dims+1)
 		for i := range numbers {
@@ -204,9 +231,8 @@ func (o *oldTensors) readTensors(s *stream) error {
 				return err
 			}
 		}
-		o.tensors[key] = &array{
-			storage: st, dtype: st.dtype,
-			size: numbers[:dims:dims], stride: numbers[dims : 2*dims : 2*dims], offset: numbers[2*dims],
+		if err := each(f, dims, numbers); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -235,8 +261,11 @@ func (s *stream) count() (int64, error) {
 		return 0, err
 	}
 	n, ok := integer(res.Value)
-	if !ok || n < 0 || n > s.file.Size() {
+	if !ok || n < 0 {
 		return 0, errors.New("the number of entries is missing")
+	}
+	if n > maxOldEntries {
+		return 0, fmt.Errorf("it claims %d entries, wfs reads %d", n, maxOldEntries)
 	}
 	return n, nil
 }

@@ -18,24 +18,46 @@ type collector struct {
 	first   map[string]*checkpoint.Tensor // by identity, for ties
 	walking map[any]bool                  // containers on the way down: cuts cycles
 	hidden  string                        // why tensors are left out of the view, for what is walked now
-	visits  int
-	fault   error // what makes the file unreadable
+	visits  int                           // values, and 64 bytes of path, that may still be looked at
+	text    int                           // bytes of keys that may still be listed
+	tensors int                           // that may still be listed
+	fault   error                         // what makes the file unreadable
 }
 
-// maxVisits bounds a walk through containers that contain one another many times.
-const maxVisits = 20_000_000
+// Bounds of a walk: containers can be in one another many times, paths can be of many
+// long keys, and a list can hold one tensor a million times, each of which is several
+// files of a mount. They are beyond any model. A file larger than fairSize may have more.
+const (
+	maxVisits  = 4_000_000 // values, and 64 bytes of path
+	maxKeys    = 32 << 20  // bytes of all keys
+	maxTensors = 250_000
+	fairSize   = 100 << 20
+)
 
 func newCollector(r *resolver, out *checkpoint.Checkpoint) *collector {
+	more := 1 + int(min(out.Source.Size(), 1<<50)/fairSize)
 	return &collector{
 		resolver: r, out: out, keys: make(map[string]bool, r.count),
 		first: make(map[string]*checkpoint.Tensor, r.count), walking: map[any]bool{},
+		visits: more * maxVisits, text: more * maxKeys, tensors: more * maxTensors,
 	}
+}
+
+// beyond says whether a walk is to end: it looks at one more value, or the file is
+// found to be damaged.
+func (c *collector) beyond(path string) bool {
+	if c.visits -= 1 + len(path)/64; c.visits < 0 {
+		c.damaged(path, "its containers are in one another again and again: there are too many paths to list")
+	}
+	return c.fault != nil
 }
 
 // walk adds every tensor below v under path.
 func (c *collector) walk(path string, v pickle.Value, depth int) {
-	if c.visits++; depth > maxDepth || c.visits > maxVisits {
-		c.damaged(path, fmt.Sprintf("containers are nested more than %d deep, or in one another again and again", maxDepth))
+	if depth > maxDepth {
+		c.damaged(path, fmt.Sprintf("containers are nested more than %d deep", maxDepth))
+	}
+	if c.beyond(path) {
 		return
 	}
 	if t, ok := c.tensor(v); ok {
@@ -52,6 +74,10 @@ func (c *collector) walk(path string, v pickle.Value, depth int) {
 	defer delete(c.walking, v)
 	if m, ok := asModule(v); ok {
 		c.module(path, m, depth)
+		return
+	}
+	if content, ok := scriptContent(v); ok {
+		c.walk(path, content, depth+1)
 		return
 	}
 	if list, ok := items(v); ok {
@@ -84,6 +110,11 @@ func (c *collector) walk(path string, v pickle.Value, depth int) {
 
 // add lists a tensor, or its parts, or why there is none.
 func (c *collector) add(key string, t tensorValue) {
+	c.text -= len(key)
+	if c.tensors--; c.tensors < 0 || c.text < 0 {
+		c.damaged(key, "the file lists more tensors, or longer names, than wfs reads from a file of its size")
+		return
+	}
 	if t.damage {
 		c.damaged(key, t.omit)
 		return

@@ -45,7 +45,7 @@ func openArchive(z *zip.Archive) (*archive, error) {
 	for i := range z.Records {
 		name, ok := strings.CutPrefix(z.Records[i].Name, a.prefix)
 		if !ok {
-			continue
+			return nil, fmt.Errorf("record %.200q lies outside of its directory %s: torch does not read such a file", z.Records[i].Name, a.prefix)
 		}
 		name = strings.ToLower(name)
 		if _, dup := a.byName[name]; dup {

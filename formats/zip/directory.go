@@ -59,8 +59,10 @@ type Archive struct {
 	// Trailing is the number of bytes behind the end record and its comment.
 	Trailing int64
 
-	r    io.ReaderAt
-	size int64
+	r           io.ReaderAt
+	size        int64
+	start       int64    // of the directory
+	endOddities []string // of the end records
 }
 
 // Open reads the central directory. Records lie inside size bytes, or it fails.
@@ -70,6 +72,7 @@ func Open(r io.ReaderAt, size int64) (*Archive, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.start = start
 	if count > maxRecords {
 		return nil, fmt.Errorf("zip directory claims %d records, wfs reads %d", count, maxRecords)
 	}
@@ -100,6 +103,9 @@ func (a *Archive) findDirectory() (start, length int64, count uint64, err error)
 		return 0, 0, 0, errors.New("zip end record is missing: the file is truncated")
 	}
 	end := tail[at:]
+	if i := bytes.LastIndex(tail[:at], []byte(endSignature)); i >= 0 && i+endLen+int(le16(tail[i+20:])) <= len(tail) {
+		a.endOddities = append(a.endOddities, "it has more than one end record")
+	}
 	a.Trailing = int64(len(end) - endLen - int(le16(end[20:])))
 	count = uint64(le16(end[10:]))
 	length, start = int64(le32(end[12:])), int64(le32(end[16:]))
@@ -114,6 +120,14 @@ func (a *Archive) findDirectory() (start, length int64, count uint64, err error)
 		}
 		if string(buf[:4]) != end64Sig {
 			return 0, 0, 0, fmt.Errorf("zip64 end record at %d has a wrong signature", record)
+		}
+		for _, f := range []struct{ short, none, wide uint64 }{
+			{count, 1<<16 - 1, le64(buf[32:])}, {uint64(length), 1<<32 - 1, le64(buf[40:])}, {uint64(start), 1<<32 - 1, le64(buf[48:])},
+		} {
+			if f.short != f.none && f.short != f.wide {
+				a.endOddities = append(a.endOddities, "its end record and its zip64 end record differ")
+				break
+			}
 		}
 		count = le64(buf[32:])
 		length, start = int64(le64(buf[40:])), int64(le64(buf[48:]))
@@ -137,6 +151,7 @@ func (a *Archive) readDirectory(start, length int64, count int) error {
 		}
 		return nil
 	}
+	used := int64(0)
 	for len(a.Records) < count {
 		if err := need(centralLen); err != nil {
 			return err
@@ -154,6 +169,7 @@ func (a *Archive) readDirectory(start, length int64, count int) error {
 			return err
 		}
 		entry := buf.Next(centralLen + nameLen + extraLen + commentLen)
+		used += int64(len(entry))
 		rec.Name = string(entry[centralLen : centralLen+nameLen])
 		rec.widen(entry[centralLen+nameLen:][:extraLen])
 		if rec.header < 0 || rec.header > a.size-localLen || rec.Compressed < 0 || rec.Size < 0 ||
@@ -164,6 +180,9 @@ func (a *Archive) readDirectory(start, length int64, count int) error {
 			return fmt.Errorf("zip record %q is stored, but has two sizes: %d and %d", rec.Name, rec.Compressed, rec.Size)
 		}
 		a.Records = append(a.Records, rec)
+	}
+	if used < length {
+		a.endOddities = append(a.endOddities, fmt.Sprintf("its directory goes on behind the %d records that it claims", count))
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 // Flag bits (§4.4.4) that change how a record is read.
 const (
 	flagEncrypted  = 1 << 0
+	flagDescriptor = 1 << 3
 	flagPatched    = 1 << 5
 	flagStrong     = 1 << 6
 	flagMasked     = 1 << 13
@@ -19,8 +20,11 @@ const (
 
 // local is what the header in front of a record's bytes says (§4.3.7).
 type local struct {
-	flags, method uint16
-	data          int64 // offset of the first byte of the record
+	flags, method    uint16
+	crc              uint32
+	compressed, size uint32
+	nameLen          int64
+	data             int64 // offset of the first byte of the record
 }
 
 // local reads the header in front of rec: only it tells how long its own name
@@ -34,7 +38,10 @@ func (a *Archive) local(rec *Record) (local, error) {
 		return local{}, fmt.Errorf("record %s: no local header at %d", rec.Name, rec.header)
 	}
 	nameLen, extraLen := int64(le16(h[26:])), int64(le16(h[28:]))
-	l := local{flags: le16(h[6:]), method: le16(h[8:]), data: rec.header + localLen + nameLen + extraLen}
+	l := local{
+		flags: le16(h[6:]), method: le16(h[8:]), crc: le32(h[14:]), compressed: le32(h[18:]), size: le32(h[22:]),
+		nameLen: nameLen, data: rec.header + localLen + nameLen + extraLen,
+	}
 	if l.data > a.size || rec.Compressed > a.size-l.data {
 		return local{}, fmt.Errorf("record %s: %d bytes at %d reach outside the file", rec.Name, rec.Compressed, l.data)
 	}
@@ -48,6 +55,12 @@ func (a *Archive) Data(rec *Record) (segment.Data, error) {
 	if rec.Flags&unreadableBits != 0 {
 		return nil, fmt.Errorf("record %s is encrypted or patched (flags %#x)", rec.Name, rec.Flags)
 	}
+	return a.Relaxed(rec)
+}
+
+// Relaxed is Data for a report: flags that claim encryption are not believed, because
+// there are readers that do not look at them.
+func (a *Archive) Relaxed(rec *Record) (segment.Data, error) {
 	l, err := a.local(rec)
 	if err != nil {
 		return nil, err
@@ -84,6 +97,12 @@ func (f *inflated) ReadAt(p []byte, off int64) (int, error) {
 	return n, err
 }
 
+// Inflates says whether data is inflated while it is read.
+func Inflates(data segment.Data) bool {
+	_, ok := data.(*inflated)
+	return ok
+}
+
 // Anomalies compares a record with its local header: readers that trust the one
 // and readers that trust the other see different files.
 func (a *Archive) Anomalies(rec *Record) []string {
@@ -99,14 +118,8 @@ func (a *Archive) Anomalies(rec *Record) []string {
 		say("%v", err)
 		return found
 	}
-	name := make([]byte, 0, len(rec.Name))
-	if n := int64(len(rec.Name)); l.data-rec.header-localLen >= n {
-		name = name[:n]
-		if readFull(a.r, name, rec.header+localLen) != nil {
-			name = name[:0]
-		}
-	}
-	if string(name) != rec.Name {
+	name := make([]byte, min(l.nameLen, int64(len(rec.Name))+1))
+	if readFull(a.r, name, rec.header+localLen) != nil || string(name) != rec.Name {
 		say("the local header has another name")
 	}
 	if (l.flags^rec.Flags)&unreadableBits != 0 {
@@ -114,6 +127,18 @@ func (a *Archive) Anomalies(rec *Record) []string {
 	}
 	if l.method != rec.Method {
 		say("compression method is %d in the directory and %d in the local header", rec.Method, l.method)
+	}
+	// The fields are zero where a data descriptor follows the record (§4.4.4, bit 3), and all
+	// ones where they are 64 bits wide.
+	for _, f := range []struct {
+		what               string
+		local, inDirectory uint64
+	}{
+		{"CRC", uint64(l.crc), uint64(rec.CRC)}, {"compressed size", uint64(l.compressed), uint64(rec.Compressed)}, {"size", uint64(l.size), uint64(rec.Size)},
+	} {
+		if f.local != f.inDirectory && f.local != 1<<32-1 && !(f.local == 0 && l.flags&flagDescriptor != 0) {
+			say("%s is %d in the directory and %d in the local header", f.what, f.inDirectory, f.local)
+		}
 	}
 	return found
 }

@@ -34,6 +34,10 @@ def verify(case):
                 yield f"raw: {key!r} has other bytes"
         if numpy.load(f"{case['mount']}/tensors/{name}.npy").tobytes() != bits.tensor_bytes(want):
             yield f"npy: {key!r} has other bytes"
+    order = [entry["view_key"] for entry in index["tensors"] if entry["view_key"] is not None]
+    if "order" in case and order != case["order"]:
+        at = next((i for i, pair in enumerate(zip(order, case["order"])) if pair[0] != pair[1]), min(len(order), len(case["order"])))
+        yield f"meta/: the order of keys differs at {at}: {order[at:at + 4]}, want {case['order'][at:at + 4]}"
     hidden = {entry["key"] for entry in index["tensors"] if "not_in_view" in entry}
     if "hidden" in case and hidden != set(case["hidden"]):
         yield f"meta/: hidden are {sorted(hidden)}, want {case['hidden']}"

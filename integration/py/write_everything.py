@@ -18,6 +18,7 @@ import zipfile
 import numpy as np
 import torch
 
+import write_modules
 import write_seeds
 
 warnings.simplefilter("ignore")
@@ -100,6 +101,17 @@ def whole_models():
     cyclic = {"weights": {"a": torch.ones(2)}}
     cyclic["self"] = cyclic
     save("cycle", cyclic, {"a": torch.ones(2)})
+
+
+def modules():
+    """As many of torch's own modules as can be built, in one file: the keys are the state dicts', in order."""
+    built = {**dict(write_modules.library()), **write_modules.special()}
+    assert len(built) > 180, len(built)
+    expected = {f"{name}.{key}": value for name, module in built.items() for key, value in write_modules.state(module).items()}
+    for legacy in (False, True):
+        save(f"modules-{legacy}", built, expected, legacy=legacy, more={"order": list(expected)})
+    for name in ("compiled", "graph", "dynamic", "odd", "tied"):
+        save(f"module-{name}", built[name], write_modules.state(built[name]), more={"order": list(write_modules.state(built[name]))})
 
 
 def scripts():
@@ -233,6 +245,7 @@ def containers():
 def main():
     torch.manual_seed(5)
     whole_models()
+    modules()
     scripts()
     pickles()
     rebuilds()

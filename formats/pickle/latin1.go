@@ -1,4 +1,4 @@
-package torch
+package pickle
 
 import (
 	"fmt"
@@ -6,7 +6,6 @@ import (
 	"sort"
 	"unicode/utf8"
 
-	"wfs/formats/pickle"
 	"wfs/formats/segment"
 )
 
@@ -23,22 +22,14 @@ type latin1Data struct {
 	index []int64 // text offset of decoded byte i*latin1Step
 }
 
-// latin1 makes the text in v readable as the bytes it stands for.
-func (r *resolver) latin1(v pickle.Value) (segment.Data, bool) {
-	var in segment.Data
-	switch v := v.(type) {
-	case string:
-		in = segment.Literal(v)
-	case pickle.Text:
-		in = &segment.Range{Src: r.file, Off: v.Off, N: v.Len}
-	default:
-		return nil, false
-	}
-	d, err := newLatin1(in)
+// Latin1 makes text readable as the bytes that its characters stand for. It reads
+// all of it once; a character beyond latin-1 is an error.
+func Latin1(text segment.Data) (segment.Data, error) {
+	d, err := newLatin1(text)
 	if err != nil {
-		return nil, false
+		return nil, err
 	}
-	return d, true
+	return d, nil
 }
 
 func newLatin1(text segment.Data) (*latin1Data, error) {
