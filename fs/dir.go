@@ -44,10 +44,10 @@ func (fs *fileSystem) ReadDir(_ <-chan struct{}, input *fuse.ReadIn, out *fuse.D
 
 // ReadDirPlus lists names with their attributes: ls -l of 200 000 files asks once
 // for hundreds of files instead of once for each.
-func (fs *fileSystem) ReadDirPlus(cancel <-chan struct{}, input *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
+func (fs *fileSystem) ReadDirPlus(_ <-chan struct{}, input *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
 	answers := true
 	status := fs.list(input, func(e fuse.DirEntry, n view.Node) bool {
-		if answers = fs.sized(n, &input.InHeader, cancel); !answers {
+		if answers = fs.sized(n, input.Pid); !answers {
 			return false
 		}
 		entry := out.AddDirLookupEntry(e)

@@ -18,6 +18,8 @@ func errnoOf(err error) syscall.Errno {
 	switch {
 	case errors.Is(err, source.ErrStale):
 		return syscall.ESTALE
+	case errors.Is(err, errGone):
+		return syscall.EINTR
 	case errors.As(err, &errno) && errno == syscall.ENOMEM:
 		return errno
 	}
@@ -50,15 +52,15 @@ func (l *faultLog) due(ino uint64) bool {
 
 // fail counts and logs an error, and maps it.
 func (fs *fileSystem) fail(f *view.File, offset uint64, err error) fuse.Status {
+	if errors.Is(err, errGone) {
+		return fuse.Status(errnoOf(err)) // no fault
+	}
 	fs.counters.errors.Add(1)
 	if fs.faults.due(f.Ino) {
 		fs.opt.Log.Error("read failed", "file", f.Source.Path, "inode", f.Ino, "offset", offset, "error", err)
 	}
 	return fuse.Status(errnoOf(err))
 }
-
-// late is fail for a request that was given up.
-func (fs *fileSystem) late(f *view.File, err error) fuse.Status { return fs.fail(f, 0, err) }
 
 // panicked answers a request whose handler panicked: a bug, and EIO for this one.
 func (fs *fileSystem) panicked(r any) fuse.Status {

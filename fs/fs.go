@@ -57,7 +57,7 @@ type fileSystem struct {
 
 	files  openFiles
 	faults faultLog
-	waits  waitings
+	waits  waiting
 
 	noPassthrough atomic.Bool
 	counters      counters
@@ -66,7 +66,7 @@ type fileSystem struct {
 var _ fuse.RawFileSystem = (*fileSystem)(nil)
 
 func newFileSystem(tree *view.Tree, opt Options) *fileSystem {
-	return &fileSystem{RawFileSystem: readOnly{fuse.NewDefaultRawFileSystem()}, tree: tree, opt: opt, started: time.Now()}
+	return &fileSystem{RawFileSystem: readOnly{fuse.NewDefaultRawFileSystem()}, tree: tree, opt: opt, started: time.Now(), waits: waiting{patience: patience}}
 }
 
 // String names the file system in go-fuse's messages.
@@ -84,7 +84,7 @@ func (fs *fileSystem) node(ino uint64) (view.Node, bool) {
 }
 
 // Lookup finds a name in a directory.
-func (fs *fileSystem) Lookup(cancel <-chan struct{}, header *fuse.InHeader, name string, out *fuse.EntryOut) fuse.Status {
+func (fs *fileSystem) Lookup(_ <-chan struct{}, header *fuse.InHeader, name string, out *fuse.EntryOut) fuse.Status {
 	n, ok := fs.node(header.NodeId)
 	if !ok || n.Dir == nil {
 		return fuse.ENOTDIR
@@ -98,7 +98,7 @@ func (fs *fileSystem) Lookup(cancel <-chan struct{}, header *fuse.InHeader, name
 		out.SetEntryTimeout(forever)
 		return fuse.OK
 	}
-	if !fs.sized(child, header, cancel) {
+	if !fs.sized(child, header.Pid) {
 		return fuse.EIO
 	}
 	fs.entry(child, out)
@@ -107,16 +107,12 @@ func (fs *fileSystem) Lookup(cancel <-chan struct{}, header *fuse.InHeader, name
 
 // sized makes the size of a node known, for which the source is read once. It says no
 // where the source does not answer.
-func (fs *fileSystem) sized(n view.Node, header *fuse.InHeader, cancel <-chan struct{}) bool {
+func (fs *fileSystem) sized(n view.Node, caller uint32) bool {
 	if n.File == nil || !n.File.Lazy() {
 		return true
 	}
-	waits, err := fs.waits.begin(n.File, header, cancel)
-	if err != nil {
-		return false
-	}
-	n.File.Size()
-	return !fs.waits.end(waits)
+	_, err := wait(&fs.waits, n.File.Source, caller, func() (int64, error) { return n.File.Size(), nil }, func(int64) {})
+	return err == nil
 }
 
 // Forget has nothing to do: nodes are not made for lookups.
@@ -132,12 +128,12 @@ func (fs *fileSystem) entry(n view.Node, out *fuse.EntryOut) {
 }
 
 // GetAttr answers stat.
-func (fs *fileSystem) GetAttr(cancel <-chan struct{}, input *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
+func (fs *fileSystem) GetAttr(_ <-chan struct{}, input *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
 	n, ok := fs.node(input.NodeId)
 	if !ok {
 		return fuse.ENOENT
 	}
-	if !fs.sized(n, &input.InHeader, cancel) {
+	if !fs.sized(n, input.Pid) {
 		return fuse.EIO
 	}
 	fs.attr(n, &out.Attr)

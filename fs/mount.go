@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -69,8 +68,6 @@ func Mount(tree *view.Tree, mountpoint string, opt Options) (*Server, error) {
 			return nil, err
 		}
 	}
-	mounting.Lock()
-	before := devices()
 	server, err := newServer(fs, mountpoint, root, &fuse.MountOptions{
 		FsName:                  deviceName(opt.Source),
 		Name:                    "wfs",
@@ -90,18 +87,13 @@ func Mount(tree *view.Tree, mountpoint string, opt Options) (*Server, error) {
 		Logger:                  log.New(logWriter{opt.Log}, "", 0),
 		PanicHandler:            fs.panicked,
 	})
-	device := newDevice(before)
-	mounting.Unlock()
 	if err != nil {
 		return nil, explain(err)
 	}
 	s := &Server{fs: fs, mountpoint: mountpoint, done: make(chan struct{})}
-	end := sync.OnceFunc(func() { close(s.done) })
-	fs.waits.start(device, fs.late, end)
 	go func() {
 		server.Serve()
-		fs.waits.stop()
-		end()
+		close(s.done)
 	}()
 	// A root that --uid and --umask close to ourselves has answered too.
 	if err := server.WaitMount(); err != nil && !errors.Is(err, syscall.EACCES) {

@@ -93,7 +93,7 @@ func (t *openFiles) remember(ino uint64, c *content) {
 // Open makes the file readable. The page cache of an earlier open is kept, or every
 // reopen would start cold. O_DIRECT needs nothing: the kernel then sends each read
 // here (fs/fuse/file.c, fuse_direct_IO).
-func (fs *fileSystem) Open(cancel <-chan struct{}, input *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
+func (fs *fileSystem) Open(_ <-chan struct{}, input *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
 	n, ok := fs.node(input.NodeId)
 	if !ok || n.File == nil {
 		return fuse.ENOENT
@@ -101,22 +101,19 @@ func (fs *fileSystem) Open(cancel <-chan struct{}, input *fuse.OpenIn, out *fuse
 	if input.Flags&syscall.O_ACCMODE != syscall.O_RDONLY {
 		return fuse.EROFS
 	}
-	o := fs.files.acquire(n.File)
-	gaveUp := false
-	waits, err := fs.waits.begin(n.File, &input.InHeader, cancel)
-	if err == nil {
+	o, err := wait(&fs.waits, n.File.Source, input.Pid, func() (*openFile, error) {
+		o := fs.files.acquire(n.File)
 		o.once.Do(func() { o.err = fs.prepare(o) })
-		if err = o.err; err == nil {
+		err := o.err
+		if err == nil {
 			err = n.File.Source.Verify()
 		}
-		gaveUp = fs.waits.end(waits)
-	}
-	switch {
-	case gaveUp: // nobody will release it
-		fs.drop(o)
-		return fuse.EIO
-	case err != nil:
-		fs.drop(o)
+		if err != nil {
+			fs.drop(o)
+		}
+		return o, err
+	}, fs.drop)
+	if err != nil {
 		return fs.fail(n.File, 0, err)
 	}
 	fs.counters.opens.Add(1)

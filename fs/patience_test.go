@@ -41,16 +41,19 @@ func hungMount(t *testing.T, wait time.Duration, size int64) (server *Server, di
 	server, dir = mount(t, treeOf(t, m), Options{Log: log.logger()})
 	t.Cleanup(func() {
 		release()
-		eventually(t, "the requests that hung have ended", func() bool { return waits(server) == 0 })
+		eventually(t, "the requests that hung have ended", func() bool { return hung(server) == 0 })
 	})
 	return server, dir, on, release, log
 }
 
-// waits is how many requests wait for a source.
-func waits(s *Server) int {
+// hung is how many requests were given up and hang in a source.
+func hung(s *Server) (n int) {
 	s.fs.waits.mu.Lock()
 	defer s.fs.waits.mu.Unlock()
-	return len(s.fs.waits.all) + len(s.fs.waits.hung)
+	for _, k := range s.fs.waits.hung {
+		n += k
+	}
+	return n
 }
 
 // zeros is n zeros.
@@ -99,7 +102,7 @@ func TestHung(t *testing.T) {
 		t.Errorf("%d log lines, want one:\n%s", n, log)
 	}
 	release()
-	eventually(t, "the requests that hung have ended", func() bool { return waits(server) == 0 })
+	eventually(t, "the requests that hung have ended", func() bool { return hung(server) == 0 })
 	f, err := os.Open(slow)
 	must(t, err)
 	defer f.Close()
@@ -166,7 +169,7 @@ func TestHungUnmount(t *testing.T) {
 	on.Store(true)
 	cmd := exec.Command("dd", "if="+filepath.Join(dir, "raw/slow.bin"), "of=/dev/null", "bs=1M")
 	must(t, cmd.Start())
-	eventually(t, "the reader waits", func() bool { return waits(s) > 0 })
+	eventually(t, "the reader waits", func() bool { return openCount(s) > 0 })
 	must(t, s.Unmount(true))
 	must(t, cmd.Process.Kill())
 	within(t, 20*time.Second, "the reader", func() { cmd.Wait() })

@@ -4,48 +4,81 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"sync"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 )
 
-// Read fills buf. The source is verified behind the read: bytes that were read while
-// it changed are not handed out.
-func (fs *fileSystem) Read(cancel <-chan struct{}, input *fuse.ReadIn, buf []byte) (fuse.ReadResult, fuse.Status) {
+// buffers are of the largest request. A read has one of its own, because it may go on
+// in a source that hangs after it was answered.
+var buffers = sync.Pool{New: func() any { b := make([]byte, maxRequest); return &b }}
+
+// filled is the answer to a read. With Slices, go-fuse writes the buffer as it is, and
+// calls Done behind that; without, it would call Done first (fuse/protocol-server.go).
+type filled struct {
+	buffer *[]byte
+	n      int
+}
+
+var _ interface {
+	fuse.ReadResult
+	Slices() ([][]byte, fuse.Status)
+} = filled{}
+
+// Slices are the bytes.
+func (r filled) Slices() ([][]byte, fuse.Status) { return [][]byte{(*r.buffer)[:r.n]}, fuse.OK }
+
+// Bytes implements fuse.ReadResult.
+func (r filled) Bytes(buf []byte) ([]byte, fuse.Status) {
+	return buf[:copy(buf, (*r.buffer)[:r.n])], fuse.OK
+}
+
+// Size implements fuse.ReadResult.
+func (r filled) Size() int { return r.n }
+
+// Done implements fuse.ReadResult.
+func (r filled) Done() { buffers.Put(r.buffer) }
+
+// Read answers with what the file holds at an offset. The source is verified behind the
+// read: bytes that were read while it changed are not handed out.
+func (fs *fileSystem) Read(_ <-chan struct{}, input *fuse.ReadIn, buf []byte) (fuse.ReadResult, fuse.Status) {
 	o := fs.files.get(input.Fh)
 	if o == nil {
 		return nil, fuse.EBADF
 	}
-	n := 0
-	waits, err := fs.waits.begin(o.file, &input.InHeader, cancel)
-	if err == nil {
-		if n, err = o.read(buf, input.Offset); err == nil {
+	size, offset := len(buf), input.Offset // input and buf are go-fuse's again when this returns
+	result, err := wait(&fs.waits, o.file.Source, input.Pid, func() (filled, error) {
+		r := filled{buffer: buffers.Get().(*[]byte)}
+		if len(*r.buffer) < size {
+			*r.buffer = make([]byte, size)
+		}
+		var err error
+		if r.n, err = o.read((*r.buffer)[:size], offset); err == nil {
 			err = o.file.Source.Verify()
 		}
-		fs.waits.end(waits)
-	}
+		if err != nil {
+			r.Done()
+		}
+		return r, err
+	}, filled.Done)
 	if err != nil {
 		return nil, fs.fail(o.file, input.Offset, err)
 	}
 	fs.counters.reads.Add(1)
-	fs.counters.bytes.Add(int64(n))
-	return fuse.ReadResultData(buf[:n]), fuse.OK
+	fs.counters.bytes.Add(int64(result.n))
+	return result, fuse.OK
 }
 
 // read fills p as far as the file goes. Less than that is an error: the kernel takes
 // a short read for the end of the file and shows zeros behind it (fs/fuse/file.c,
 // fuse_short_read).
-func (o *openFile) read(p []byte, offset uint64) (n int, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			n, err = 0, panicked(r)
-		}
-	}()
+func (o *openFile) read(p []byte, offset uint64) (int, error) {
 	size := uint64(o.content.data.Size())
 	if offset >= size {
 		return 0, nil
 	}
 	p = p[:min(uint64(len(p)), size-offset)]
-	n, err = o.content.data.ReadAt(p, int64(offset))
+	n, err := o.content.data.ReadAt(p, int64(offset))
 	switch {
 	case n == len(p):
 		return n, nil
