@@ -137,26 +137,27 @@ func (s *Source) Verify() error {
 		return nil
 	}
 	was := s.pin.Load()
-	now := new(syscall.Stat_t)
-	if err := syscall.Fstat(int(s.file.Fd()), now); err != nil {
+	var now syscall.Stat_t
+	if err := syscall.Fstat(int(s.file.Fd()), &now); err != nil {
 		return fmt.Errorf("%s: %w", s.Path, err)
 	}
 	switch {
 	case now.Size != was.Size || now.Mtim != was.Mtim:
 	case now.Ctim == was.Ctim:
 		return nil
-	case now.Nlink != was.Nlink || now.Mode != was.Mode || now.Uid != was.Uid || now.Gid != was.Gid || s.moved(now):
-		s.pin.CompareAndSwap(was, now)
+	case now.Nlink != was.Nlink || now.Mode != was.Mode || now.Uid != was.Uid || now.Gid != was.Gid || s.moved(now.Dev, now.Ino):
+		pin := now
+		s.pin.CompareAndSwap(was, &pin)
 		return nil
 	}
 	return fmt.Errorf("%s: %w", s.Path, ErrStale)
 }
 
 // moved says whether another file, or none, has the name that the source was opened by.
-func (s *Source) moved(open *syscall.Stat_t) bool {
+func (s *Source) moved(dev, ino uint64) bool {
 	var named syscall.Stat_t
 	err := syscall.Stat(s.Path, &named)
-	return err != nil || named.Dev != open.Dev || named.Ino != open.Ino
+	return err != nil || named.Dev != dev || named.Ino != ino
 }
 
 // Close closes the local file.
