@@ -98,9 +98,9 @@ func (d *Dataset) loadIndex() (*chunkIndex, error) {
 	// indexes of a file together are held to the same bound.
 	room := uint64(d.f.size) / uint64(d.f.offsetSize)
 	in := &indexLoader{d: d, most: min(count, room), sorted: true}
-	// Nodes are filled to a half or less; array blocks are allocated ahead.
-	each := int64(64 + 24*len(d.grid))
-	in.m = d.f.metadata(min(d.f.everything(), 1<<24+16*each*int64(min(in.most, 1<<40))))
+	// An array has room for the greatest grid, so each chunk of today's may lie in a page of
+	// its own.
+	in.m = d.f.metadata(d.f.everything())
 	var err error
 	switch l.index {
 	case indexTree1:

@@ -65,9 +65,9 @@ class Writer:
         self.path = path
         self.expected = {}
 
-    def run(self):
+    def run(self, sparse=False):
         rng = self.rng
-        libver = rng.choice(LIBVER)
+        libver = LIBVER[-1] if sparse else rng.choice(LIBVER)
         keywords = {"libver": libver}
         if rng.random() < 0.2:
             keywords["userblock_size"] = rng.choice([512, 1024, 2048, 8192])
@@ -76,7 +76,7 @@ class Writer:
         fcpl = h5p.create(h5p.FILE_CREATE)
         if "userblock_size" in keywords:
             fcpl.set_userblock(keywords["userblock_size"])
-        if rng.random() < 0.2:
+        if rng.random() < 0.2 and not sparse:
             fcpl.set_sizes(rng.choice([4, 8]), rng.choice([4, 8]))
         if hdf5 and rng.random() < 0.2:
             call("H5Pset_sym_k", ctypes.c_int64(fcpl.id), ctypes.c_uint(rng.choice([2, 8, 64])), ctypes.c_uint(rng.choice([2, 8, 64])))
@@ -102,11 +102,18 @@ class Writer:
             self.committed = self.file["a type"]
             self.expected["a type"] = {"kind": "datatype"}
         self.group(self.file, "", 0)
+        if sparse:
+            self.sparse()
         self.attributes(self.file, "")
         self.file.close()
         if "userblock_size" in keywords and rng.random() < 0.5:
             with open(self.path, "r+b") as f:
                 f.write(bytes(rng.getrandbits(8) for _ in range(64)))
+
+    def sparse(self):
+        """A fixed array, each chunk of which lies in a page of its own."""
+        self.file.create_dataset("sparse index", data=self.values(np.dtype("i1"), (4000, 1)), chunks=(1, 1), maxshape=(4000, 1024))
+        self.read("sparse index", "sparse index")
 
     def name(self, taken):
         while True:
@@ -269,6 +276,8 @@ class Writer:
                 maxshape = [None if rng.random() < 0.7 else n for n in shape]
             elif growth < 0.55:
                 maxshape = [n + rng.randint(0, 40) for n in shape]
+                if np.prod([-(-m // c) for m, c in zip(maxshape, chunk)], dtype=np.int64) > 2_000_000:
+                    maxshape = list(shape)  # an index has an entry for each of them, and would fill the disk
             if not (growth < 0.4):
                 maxshape = [max(m, c) if m is not None else None for m, c in zip(maxshape, chunk)]
             maxshape = tuple(maxshape)
@@ -472,7 +481,7 @@ def main():
     for i in range(count):
         name = "random_%d.h5" % (seed + i)
         w = Writer(os.path.join(directory, name), random.Random(seed + i))
-        w.run()
+        w.run(sparse=i == 0)
         files.append({"file": name, "libver": w.libver, "objects": w.expected})
     json.dump(files, sys.stdout)
 
