@@ -28,7 +28,8 @@ var allowed = func() map[string]bool {
 		 numpy.core.multiarray.scalar numpy._core.multiarray.scalar numpy.core.numeric._frombuffer
 		 numpy._core.numeric._frombuffer torch._utils._rebuild_nested_tensor torch._utils._rebuild_xla_tensor
 		 torch._tensor._rebuild_from_type torch.nested._internal.nested_tensor._rebuild_njt
-		 torch.storage._load_from_bytes torch.jit._pickle.restore_type_tag torch.nn.parameter.Buffer
+		 torch.storage._load_from_bytes torch.jit._pickle.restore_type_tag torch.jit._pickle.build_intlist torch.jit._pickle.build_tensorlist
+		 torch.jit._pickle.build_doublelist torch.jit._pickle.build_boollist torch.nn.parameter.Buffer
 		 torch.autograd.variable.Variable types.SimpleNamespace
 		 torch.distributed.tensor.DTensor torch.distributed._tensor.api.DTensor
 		 torch.distributed.tensor._dtensor_spec.DTensorSpec torch.distributed.tensor._dtensor_spec.TensorMeta

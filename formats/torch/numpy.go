@@ -1,6 +1,7 @@
 package torch
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -45,6 +46,8 @@ func (r *resolver) numpy(obj *pickle.Object, name global, args []pickle.Value) (
 		if n, isInt := integer(state[3]); isInt {
 			fortran = n != 0
 		}
+	case "_mareconstruct": // numpy/ma/core.py
+		return nil, true, errors.New("numpy masked array: no tensor file can hold its mask")
 	case "_frombuffer":
 		if len(args) < 4 {
 			return nil, true, errArguments

@@ -1,7 +1,6 @@
 package torch
 
 import (
-	"fmt"
 	"math/big"
 	"strconv"
 
@@ -220,6 +219,12 @@ func keyText(v pickle.Value) string {
 		return s + ")"
 	case *pickle.Global:
 		return v.Module + "." + v.Name
+	case *pickle.Object:
+		name, _ := asGlobal(v.Callable)
+		if args, _ := items(v.Args); name == (global{"_codecs", "encode"}) && len(args) > 0 { // bytes of protocol 2
+			return keyText(args[0])
+		}
+		return name.module + "." + name.name
 	}
-	return fmt.Sprintf("%T", v)
+	return "?"
 }

@@ -67,6 +67,12 @@ func (c *collector) walk(path string, v pickle.Value, depth int) {
 		c.add(path, t)
 		return
 	}
+	v = untagged(v)
+	if id, ok := v.(*pickle.PersID); ok {
+		if _, err := storageID(id.ID); err == nil {
+			c.omit(path, "a storage by itself: it has no shape")
+		}
+	}
 	if !container(v) || c.walking[v] {
 		return
 	}
@@ -106,6 +112,21 @@ func (c *collector) walk(path string, v pickle.Value, depth int) {
 			}
 		}
 	}
+}
+
+// untagged is the value in what TorchScript writes lists and dicts as: a call with the value
+// and its type (torch/jit/_pickle.py).
+func untagged(v pickle.Value) pickle.Value {
+	obj, ok := v.(*pickle.Object)
+	if !ok {
+		return v
+	}
+	if name, _ := asGlobal(obj.Callable); name.module == "torch.jit._pickle" {
+		if args, _ := items(obj.Args); len(args) > 0 {
+			return args[0]
+		}
+	}
+	return v
 }
 
 // add lists a tensor, or its parts, or why there is none.

@@ -1,6 +1,7 @@
 package torch
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -18,6 +19,9 @@ type archive struct {
 	byName map[string]int // lower-cased name below the prefix → record, or twice
 	big    bool           // storages are big endian
 }
+
+// errExport is a .pt2 (torch/export/pt2_archive/constants.py).
+var errExport = errors.New("it is an archive of torch.export: save the state dict of the exported program with torch.save for wfs to read")
 
 // twice marks a name that occurs more than once, but for case.
 const twice = -1
@@ -38,6 +42,11 @@ func openArchive(z *zip.Archive) (*archive, error) {
 		found = i
 	}
 	if found < 0 {
+		for i := range z.Records {
+			if strings.HasSuffix(z.Records[i].Name, "/archive_format") {
+				return nil, errExport
+			}
+		}
 		return nil, errNoPickle
 	}
 	pickle := z.Records[found].Name

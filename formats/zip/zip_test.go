@@ -3,6 +3,7 @@ package zip
 import (
 	stdzip "archive/zip"
 	"bytes"
+	"encoding/binary"
 	"io"
 	"math/rand/v2"
 	"strings"
@@ -118,4 +119,47 @@ func FuzzOpen(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestOddities(t *testing.T) {
+	clean := write(t, Stored, "m/data.pkl", "payload", "m/data/0", strings.Repeat("storage", 10))
+	directory := bytes.Index(clean, []byte(centralSig))
+	end := bytes.LastIndex(clean, []byte(endSignature))
+	shift := func(b []byte, n int) []byte { // the directory begins n bytes later
+		at := bytes.LastIndex(b, []byte(endSignature)) + 16
+		binary.LittleEndian.PutUint32(b[at:], le32(b[at:])+uint32(n))
+		return b
+	}
+	for name, c := range map[string]struct {
+		b    []byte
+		says string
+	}{
+		"clean":      {clean, ""},
+		"gap":        {shift(append(append(bytes.Clone(clean[:directory]), make([]byte, 100)...), clean[directory:]...), 100), "belong to no record"},
+		"second end": {append(append(bytes.Clone(clean[:end+20]), 22, 0), append(bytes.Clone(clean[end:end+20]), 0, 0)...), "more than one end record"},
+		"count":      {func() []byte { b := bytes.Clone(clean); b[end+10] = 1; return b }(), "goes on behind"},
+	} {
+		a, err := Open(bytes.NewReader(c.b), int64(len(c.b)))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		found := strings.Join(a.Oddities(), "; ")
+		if (found == "") != (c.says == "") || !strings.Contains(found, c.says) {
+			t.Errorf("%s: %q, want %q", name, found, c.says)
+		}
+	}
+	a, err := Open(bytes.NewReader(clean), int64(len(clean)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := a.Data(&a.Records[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.CheckCRC(&a.Records[0], data); err != nil {
+		t.Errorf("the CRC of a clean record: %v", err)
+	}
+	if err := a.CheckCRC(&a.Records[1], data); err == nil {
+		t.Error("the CRC of another record was accepted")
+	}
 }

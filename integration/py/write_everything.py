@@ -119,6 +119,17 @@ def scripts():
     scripted = torch.jit.script(model)
     scripted.save(out / "script.pt")
     case("script", scripted.state_dict())
+    attributes = torch.jit.script(write_modules.Scripted())
+    attributes.save(out / "script-attributes.pt")
+    case("script-attributes", {"w": attributes.w, "plain": attributes.plain, "list.0": attributes.list[0], "list.1": attributes.list[1],
+                               "table.a": attributes.table["a"]})
+    frozen = torch.jit.freeze(torch.jit.script(model))
+    frozen.save(out / "frozen.pt")
+    with zipfile.ZipFile(out / "frozen.pt") as archive:
+        constants = [archive.read(f"frozen/constants/{i}") for i in range(len(archive.namelist())) if f"frozen/constants/{i}" in archive.namelist()]
+    assert constants
+    case("frozen", {f"CONSTANTS.c{i}": torch.frombuffer(bytearray(b), dtype=torch.float32).reshape((4, 3) if len(b) == 48 else (-1,))
+                    for i, b in enumerate(constants)})
     traced = torch.jit.trace(model, torch.ones(2, 3))
     traced.save(out / "traced.pt")
     case("traced", traced.state_dict())
@@ -133,6 +144,17 @@ def pickles():
         with open(path, "wb") as file:
             pickle.dump({**values, "big": big, "bign": big.numpy()}, file, protocol=protocol)
         case(f"plain-{protocol}", {**expected, "big": big, "bign": big}, path)
+    kinds = {f"kind_{c}": np.arange(5).astype(c) for c in "?bBhHiIlLefdF"}
+    swapped = {f"swapped_{v.dtype.kind}{v.dtype.itemsize}": v.astype(v.dtype.newbyteorder(">")) for v in kinds.values()}
+    cut = {"fortran": np.asfortranarray(np.arange(24, dtype=">i4").reshape(2, 3, 4)), "strided": np.arange(20)[::3], "matrix": np.matrix([[1, 2]])}
+    left_out = {"masked": np.ma.array([1, 2], mask=[0, 1]), "structured": np.zeros(2, dtype=[("a", "i4"), ("b", "f8")]),
+                "date": np.array(["2020-01-01"], dtype="M8[D]"), "unicode": np.array(["a"]), "bytes": np.array([b"a"]), "wide": np.zeros(2, np.longdouble)}
+    for protocol in (2, 5):
+        path = out / f"numpy-{protocol}.pkl"
+        path.write_bytes(pickle.dumps({**kinds, **swapped, **cut, **left_out}, protocol))
+        case(f"numpy-{protocol}", {k: torch.from_numpy(np.array(v, dtype=v.dtype.newbyteorder("="), order="C")) for k, v in {**kinds, **swapped, **cut}.items()},
+             path, omitted=list(left_out))
+    save("storages", {"w": torch.ones(2), "bare": torch.ones(3).untyped_storage()}, {"w": torch.ones(2)}, more={"omitted": ["bare"]})
     save("numpy", {"c": np.arange(6, dtype=np.int16).reshape(2, 3), "f": np.asfortranarray(np.arange(12.0).reshape(3, 4)),
                    "big": np.arange(5, dtype=">f4"), "flags": np.array([True, False]), "z": np.array([1 + 2j]),
                    "scalar": np.array(3.5), "empty": np.zeros((0, 2)), "objects": np.array([None, {}], dtype=object)},

@@ -52,6 +52,18 @@ class Odd(nn.Module):
         self.complex = nn.Parameter(torch.rand(2, dtype=torch.complex64))
 
 
+class Scripted(nn.Module):
+    """For TorchScript, which writes lists and dicts with their types."""
+
+    def __init__(self):
+        super().__init__()
+        self.w, self.plain = nn.Parameter(torch.rand(2)), torch.rand(3)
+        self.list, self.table = [torch.rand(1), torch.rand(2)], {"a": torch.rand(2)}
+
+    def forward(self, x):
+        return x + self.w + self.plain.sum() + self.list[0] + self.table["a"]
+
+
 def special():
     tied = nn.Linear(4, 4)
     tied.weight = nn.Parameter(torch.rand(4, 4))
