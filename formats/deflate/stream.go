@@ -1,6 +1,6 @@
-// Package deflate reads raw deflate streams (RFC 1951) at any offset. The libraries
-// for it read from the beginning only, which makes a tensor that is mapped, and faulted
-// in from many places at once, cost its own size for every page.
+// Package deflate reads deflate streams (RFC 1951) at any offset, and small ones whole.
+// The libraries for it read from the beginning only, which makes a tensor that is
+// mapped, and faulted in from many places at once, cost its own size for every page.
 //
 // A stream is decoded in blocks of output, in order. What was decoded lately is kept,
 // and at intervals so is the state of the decoder: a jump backwards goes on from the

@@ -3,7 +3,9 @@ package deflate
 import (
 	"bytes"
 	"compress/flate"
+	"compress/zlib"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"strings"
@@ -80,6 +82,69 @@ func TestReadsAtEveryOffset(t *testing.T) {
 				want := data[min(off, len(data)):min(off+len(p), len(data))]
 				if !bytes.Equal(p[:n], want) || n < len(p) && err != io.EOF {
 					t.Fatalf("%s, level %d: %d bytes at %d: %d, %v", name, level, len(p), off, n, err)
+				}
+			}
+		}
+	}
+}
+
+// matches are bytes whose repetitions are long and short, near and far, up to the ends.
+func matches() [][]byte {
+	random := rand.New(rand.NewPCG(1, 1))
+	var out [][]byte
+	for _, n := range []int{0, 1, 2, 15, 257, 258, 259, 275, 276, 277, 1000, 40000, 300000} {
+		for _, alphabet := range []int{1, 2, 3, 17, 256} {
+			b := make([]byte, n)
+			for i := range b {
+				b[i] = byte(random.IntN(alphabet) * 3)
+				if gap := 1 + random.IntN(300); alphabet > 2 && i > gap && random.IntN(8) == 0 {
+					i := i
+					for range random.IntN(400) {
+						if i >= n {
+							break
+						}
+						b[i] = b[i-gap]
+						i++
+					}
+				}
+			}
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
+func TestZlib(t *testing.T) {
+	all := samples()
+	for i, data := range matches() {
+		all[fmt.Sprintf("matches %d", i)] = data
+	}
+	for name, data := range all {
+		for _, level := range []int{zlib.NoCompression, zlib.HuffmanOnly, zlib.BestSpeed, zlib.BestCompression} {
+			var b bytes.Buffer
+			w, err := zlib.NewWriterLevel(&b, level)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.Write(data)
+			w.Close()
+			z, got := b.Bytes(), make([]byte, len(data))
+			if err := Zlib(got, z); err != nil || !bytes.Equal(got, data) {
+				t.Fatalf("%s, level %d: %v", name, level, err)
+			}
+			if Zlib(make([]byte, len(data)+1), z) == nil || len(data) > 0 && Zlib(got[1:], z) == nil {
+				t.Errorf("%s: another size passed", name)
+			}
+			for _, cut := range []int{1, 4, 5} {
+				if Zlib(got, z[:len(z)-cut]) == nil {
+					t.Errorf("%s: a stream without its last %d bytes passed", name, cut)
+				}
+			}
+			for _, at := range []int{0, 1, len(z) - 1, len(z) - 4} {
+				wrong := bytes.Clone(z)
+				wrong[at] ^= 0x10
+				if Zlib(got, wrong) == nil {
+					t.Errorf("%s: damage to byte %d of %d passed", name, at, len(z))
 				}
 			}
 		}

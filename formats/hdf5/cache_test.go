@@ -48,7 +48,7 @@ func rows(t testing.TB, w *watched, count, size int, cache *ChunkCache) (*Datase
 		for range size {
 			values = append(values, byte(random.IntN(4)))
 		}
-		z := deflate(t, values[i*size:], 1)
+		z := zlibOf(t, values[i*size:], 1)
 		x.entries = append(x.entries, chunkEntry{uint64(i), uint64(len(w.data)), uint32(len(z)), 0})
 		w.data = append(w.data, z...)
 	}

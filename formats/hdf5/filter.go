@@ -3,6 +3,8 @@ package hdf5
 import (
 	"fmt"
 	"sync"
+
+	"wfs/formats/deflate"
 )
 
 // Most that one byte can decompress to: deflate's limit of 258 bytes for two bits,
@@ -97,7 +99,7 @@ func (d *Dataset) decodeChunk(dst []byte, e chunkEntry) error {
 		ok := true
 		switch s.filter.id {
 		case filterDeflate:
-			ok = inflate(out, src)
+			ok = deflate.Zlib(out, src) == nil
 		case filterLZF:
 			ok = unLZF(out, src)
 		case filterShuffle:

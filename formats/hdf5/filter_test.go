@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func deflate(t testing.TB, b []byte, level int) []byte {
+func zlibOf(t testing.TB, b []byte, level int) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	w, err := zlib.NewWriterLevel(&out, level)
@@ -22,50 +22,6 @@ func deflate(t testing.TB, b []byte, level int) []byte {
 		t.Fatal(err)
 	}
 	return out.Bytes()
-}
-
-// samples are bytes that compress in different ways.
-func samples() [][]byte {
-	random := rand.New(rand.NewPCG(1, 1))
-	var out [][]byte
-	for _, n := range []int{0, 1, 2, 15, 257, 258, 259, 275, 276, 277, 1000, 40000, 300000} {
-		for _, alphabet := range []int{1, 2, 3, 17, 256} {
-			b := make([]byte, n)
-			for i := range b {
-				b[i] = byte(random.IntN(alphabet) * 3)
-				if gap := 1 + random.IntN(300); alphabet > 2 && i > gap && random.IntN(8) == 0 {
-					i := i
-					for range random.IntN(400) {
-						if i >= n {
-							break
-						}
-						b[i] = b[i-gap]
-						i++
-					}
-				}
-			}
-			out = append(out, b)
-		}
-	}
-	return out
-}
-
-func TestInflate(t *testing.T) {
-	for i, b := range samples() {
-		for _, level := range []int{zlib.NoCompression, zlib.HuffmanOnly, 1, 6, 9} {
-			z := deflate(t, b, level)
-			got := make([]byte, len(b))
-			if !inflate(got, z) || !bytes.Equal(got, b) {
-				t.Fatalf("sample %d of %d bytes, level %d", i, len(b), level)
-			}
-			if inflate(make([]byte, len(b)+1), z) || len(b) > 0 && inflate(got[1:], z) {
-				t.Errorf("sample %d: another size passed", i)
-			}
-			if len(z) > 6 && inflate(got, z[:len(z)-5]) {
-				t.Errorf("sample %d: a stream without its end passed", i)
-			}
-		}
-	}
 }
 
 // TestUnshuffle compares the fast paths with the definition of the filter.
