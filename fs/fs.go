@@ -151,7 +151,7 @@ func (fs *fileSystem) attr(n view.Node, a *fuse.Attr) {
 		a.Ino = n.Dir.Ino
 		a.Mode = syscall.S_IFDIR | 0o555&^fs.opt.Umask
 		a.Nlink = uint32(2 + len(n.Dir.Dirs))
-		a.SetTimes(&n.Dir.ModTime, &n.Dir.ModTime, &n.Dir.ModTime)
+		a.SetTimes(&fs.tree.ModTime, &fs.tree.ModTime, &fs.tree.ModTime)
 		return
 	}
 	f := n.File

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"syscall"
@@ -88,10 +89,19 @@ func collectLate() {
 	debug.SetMemoryLimit(256 << 20)
 }
 
-// collectTight is for serving: what reading the headers took goes back to the system.
+// roomToServe is what serving may take beyond what the tree takes: the buffers of
+// requests, decoded chunks (64 MiB at most), and garbage.
+const roomToServe = 64 << 20
+
+// collectTight is for serving: what reading the headers took goes back to the system,
+// and what requests leave behind is collected before the daemon grows by much. The limit
+// is soft: decoded chunks may take more.
 func collectTight() {
-	debug.SetGCPercent(50)
+	debug.SetGCPercent(25)
 	debug.FreeOSMemory()
+	var now runtime.MemStats
+	runtime.ReadMemStats(&now)
+	debug.SetMemoryLimit(int64(now.Sys-now.HeapReleased) + roomToServe)
 }
 
 // raiseFileLimit allows as many open files as the hard limit does: a directory

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"wfs/formats/cast"
 	"wfs/formats/checkpoint"
@@ -53,6 +52,13 @@ func Build(m *checkpoint.Model, opt Options) (*Tree, error) {
 		raws: map[*checkpoint.Tensor]*File{}, wides: map[*checkpoint.Tensor]*File{}, sets: map[*Dir]bool{},
 	}
 	b.meta = newMetadata(m)
+	for _, set := range m.Sets {
+		for _, s := range set.Shards {
+			if s.Source.ModTime.After(b.tree.ModTime) {
+				b.tree.ModTime = s.Source.ModTime
+			}
+		}
+	}
 	b.tree.Root = b.newDir(nil, "")
 	if opt.Layout != Tensors {
 		if opt.Layout != HF {
@@ -77,28 +83,12 @@ func Build(m *checkpoint.Model, opt Options) (*Tree, error) {
 }
 
 func (b *builder) newDir(parent *Dir, suffix string) *Dir {
-	d := &Dir{Ino: b.ino(), Parent: parent, Suffix: suffix, ModTime: b.modTime()}
+	d := &Dir{Ino: b.ino(), Parent: parent, Suffix: suffix}
 	b.tree.Nodes = append(b.tree.Nodes, Node{Dir: d})
 	return d
 }
 
 func (b *builder) ino() uint64 { return uint64(len(b.tree.Nodes) + 1) }
-
-// modTime is the mtime of directories: the newest of the weight files.
-func (b *builder) modTime() time.Time {
-	if b.tree.Root != nil {
-		return b.tree.Root.ModTime
-	}
-	var newest time.Time
-	for _, set := range b.model.Sets {
-		for _, s := range set.Shards {
-			if s.Source.ModTime.After(newest) {
-				newest = s.Source.ModTime
-			}
-		}
-	}
-	return newest
-}
 
 // sub finds or makes a subdirectory.
 func (b *builder) sub(d *Dir, name, suffix string) *Dir {

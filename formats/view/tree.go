@@ -19,6 +19,8 @@ type Tree struct {
 	Root *Dir
 	// Nodes[ino-1] is the node with that inode number.
 	Nodes []Node
+	// ModTime is that of all directories: of the newest weight file.
+	ModTime time.Time
 	// Bytes is the size of the files that count for du, for statfs.
 	Bytes int64
 	// Notes are remarks for the terminal: what is hidden, what was renamed.
@@ -35,7 +37,6 @@ type Node struct {
 type Dir struct {
 	Ino     uint64
 	Parent  *Dir // nil for the root
-	ModTime time.Time
 	Dirs    []DirEntry
 	Files   []FileEntry
 	// Suffix ends the name of each of Files. It is kept once, because a directory
