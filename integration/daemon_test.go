@@ -250,7 +250,9 @@ func TestStartInterrupted(t *testing.T) {
 				t.Error("no daemon was started")
 			}
 			must(t, syscall.Kill(parent, signal))
+			kill := time.AfterFunc(time.Minute, func() { cmd.Process.Kill() })
 			cmd.Wait()
+			kill.Stop()
 			if !(mounted{path: mountpoint}).gone() {
 				t.Error("a mount or a daemon is left")
 			}

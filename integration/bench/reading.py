@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import statistics
 import subprocess
 import tempfile
@@ -11,16 +12,32 @@ import data
 from measure import Row, mounted, ratio, read_through, rounds, timed
 
 
+def against_source(source, path, name):
+    """Rounds of reading a file of a source, and the same through a new mount."""
+    def cold():
+        with mounted(source) as (mount, _):
+            return timed(read_through, mount / name)
+
+    read_through(path)
+    return rounds(native=lambda: timed(read_through, path), view=cold)
+
+
 def row_passthrough():
     """a .safetensors source, throughput against the source itself"""
-    source = data.native()
-
-    def cold():
-        with mounted(source) as (path, _):
-            return timed(read_through, path / "model.safetensors")
-
-    samples = rounds(native=lambda: timed(read_through, source), view=cold)
+    samples = against_source(data.native(), data.native(), "model.safetensors")
     yield Row("passthrough", row_passthrough.__doc__, ratio(samples, "native", "view"), "×", 0.95, "more", samples)
+
+
+def row_passed_file():
+    """a file beside the weights (256 MiB, to see its throughput), against the file itself"""
+    import torch
+    directory = data.DIRECTORY / "beside"
+    directory.mkdir()
+    torch.save({"w": torch.zeros(4)}, directory / "pytorch_model.bin")
+    (directory / "config.json").write_bytes(bytes(256 << 20))
+    samples = against_source(directory, directory / "config.json", "config.json")
+    shutil.rmtree(directory)
+    yield Row("passed file", row_passed_file.__doc__, ratio(samples, "native", "view"), "×", 0.95, "more", samples)
 
 
 def latencies(path, seed, count=2000):
