@@ -1,75 +1,49 @@
 // Package cache keeps decoded bytes, the least recently used of which make way.
 package cache
 
-import (
-	"container/list"
-	"sync"
-)
+import "container/list"
 
-// Key names a run of bytes: the Index-th of an Owner, which is a pointer.
-type Key struct {
-	Owner any
-	Index int64
-}
-
-// Cache holds up to a number of bytes. It is safe for concurrent use.
-type Cache struct {
-	limit int64
-
-	mu     sync.Mutex
+// LRU holds byte slices by a key, in the order of their last use. The zero value is
+// empty. It is not safe for concurrent use, because those who use it have more to count
+// under their lock.
+type LRU[K comparable] struct {
 	held   int64
-	items  map[Key]*list.Element // of *item
-	recent list.List             // most recently used first
+	items  map[K]*list.Element // of entry[K]
+	recent list.List           // most recently used first
 }
 
-type item struct {
-	key  Key
+type entry[K comparable] struct {
+	key  K
 	data []byte
 }
 
-// New makes a cache that holds up to limit bytes.
-func New(limit int64) *Cache {
-	return &Cache{limit: limit, items: make(map[Key]*list.Element)}
-}
-
-// Get returns bytes that are in the cache. They are not to be changed.
-func (c *Cache) Get(key Key) ([]byte, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+// Get returns what is kept under a key, and counts that as a use.
+func (c *LRU[K]) Get(key K) ([]byte, bool) {
 	e, ok := c.items[key]
 	if !ok {
 		return nil, false
 	}
 	c.recent.MoveToFront(e)
-	return e.Value.(*item).data, true
+	return e.Value.(entry[K]).data, true
 }
 
-// Put keeps bytes, which are not to be changed from then on. Bytes over the limit are
-// not kept.
-func (c *Cache) Put(key Key, data []byte) {
-	n := int64(len(data))
-	if n > c.limit {
-		return
+// Put keeps data under a key that has none.
+func (c *LRU[K]) Put(key K, data []byte) {
+	if c.items == nil {
+		c.items = map[K]*list.Element{}
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if _, ok := c.items[key]; ok {
-		return
-	}
-	for c.held+n > c.limit {
-		last := c.recent.Back()
-		old := last.Value.(*item)
-		c.recent.Remove(last)
+	c.items[key] = c.recent.PushFront(entry[K]{key, data})
+	c.held += int64(len(data))
+}
+
+// Shrink drops what was used least recently until no more than limit bytes are held.
+func (c *LRU[K]) Shrink(limit int64) {
+	for c.held > limit && c.recent.Len() > 0 {
+		old := c.recent.Remove(c.recent.Back()).(entry[K])
 		delete(c.items, old.key)
 		c.held -= int64(len(old.data))
 	}
-	c.items[key] = c.recent.PushFront(&item{key, data})
-	c.held += n
 }
 
-// Held is the number of bytes in the cache.
-func (c *Cache) Held() int64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.held
-}
+// Held is the bytes of all that is kept.
+func (c *LRU[K]) Held() int64 { return c.held }

@@ -35,10 +35,37 @@ const (
 )
 
 var (
-	decoded = cache.New(cacheSize)
+	decoded blockCache
 	points  atomic.Int64
 	idle    idleStreams
 )
+
+// blockKey is a block of the output of a stream.
+type blockKey struct {
+	stream *Stream
+	index  int64
+}
+
+// blockCache is the blocks that were decoded lately.
+type blockCache struct {
+	mu     sync.Mutex
+	blocks cache.LRU[blockKey]
+}
+
+func (c *blockCache) get(key blockKey) ([]byte, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.blocks.Get(key)
+}
+
+func (c *blockCache) put(key blockKey, block []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, ok := c.blocks.Get(key); !ok {
+		c.blocks.Shrink(cacheSize - blockSize)
+		c.blocks.Put(key, block)
+	}
+}
 
 // Stream is the output of a deflate stream. It implements segment.Data and is safe for
 // concurrent use.
@@ -92,13 +119,13 @@ func (s *Stream) ReadAt(p []byte, off int64) (int, error) {
 
 // block returns the index-th block of the output.
 func (s *Stream) block(index int64) ([]byte, error) {
-	key := cache.Key{Owner: s, Index: index}
-	if b, ok := decoded.Get(key); ok {
+	key := blockKey{s, index}
+	if b, ok := decoded.get(key); ok {
 		return b, nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if b, ok := decoded.Get(key); ok { // decoded meanwhile
+	if b, ok := decoded.get(key); ok { // decoded meanwhile
 		return b, nil
 	}
 	if err := s.seek(index * blockSize); err != nil {
@@ -120,7 +147,7 @@ func (s *Stream) block(index int64) ([]byte, error) {
 			continue
 		}
 		b := bytes.Clone(out)
-		decoded.Put(cache.Key{Owner: s, Index: i}, b)
+		decoded.put(blockKey{s, i}, b)
 		if i == index {
 			idle.add(s)
 			return b, nil

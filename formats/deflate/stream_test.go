@@ -170,7 +170,7 @@ func TestParallel(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if held := decoded.Held(); held > cacheSize {
+	if held := decoded.blocks.Held(); held > cacheSize {
 		t.Errorf("%d bytes are cached", held)
 	}
 }

@@ -1,13 +1,14 @@
 package hdf5
 
 import (
-	"container/list"
 	"errors"
 	"fmt"
 	"runtime"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+
+	"wfs/formats/cache"
 )
 
 // DefaultCacheSize is the cap of a ChunkCache that nobody chose.
@@ -24,11 +25,9 @@ type ChunkCache struct {
 
 	turn     sync.Mutex // held by the one who waits for room
 	mu       sync.Mutex
-	held     int64                      // bytes of chunks
-	reserved int64                      // bytes of what is being decoded
-	freed    sync.Cond                  // on mu: reserved has become less
-	chunks   map[chunkKey]*list.Element // of *cachedChunk
-	recent   list.List                  // most recently used first
+	chunks   cache.LRU[chunkKey]
+	reserved int64     // bytes of what is being decoded
+	freed    sync.Cond // on mu: reserved has become less
 	loading  flight[chunkKey, []byte]
 
 	// ahead holds a token for each goroutine that decodes ahead of a reader.
@@ -48,17 +47,9 @@ type chunkKey struct {
 	chunk   uint64 // place in the chunk grid
 }
 
-type cachedChunk struct {
-	key  chunkKey
-	data []byte
-}
-
 // NewChunkCache makes a cache that holds up to limit bytes.
 func NewChunkCache(limit int64) *ChunkCache {
-	c := &ChunkCache{
-		limit: limit, chunks: make(map[chunkKey]*list.Element),
-		ahead: make(chan struct{}, runtime.GOMAXPROCS(0)),
-	}
+	c := &ChunkCache{limit: limit, ahead: make(chan struct{}, runtime.GOMAXPROCS(0))}
 	c.freed.L = &c.mu
 	return c
 }
@@ -67,19 +58,14 @@ func NewChunkCache(limit int64) *ChunkCache {
 func (c *ChunkCache) Held() int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.held
+	return c.chunks.Held()
 }
 
 // get returns a chunk that is in the cache.
 func (c *ChunkCache) get(key chunkKey) ([]byte, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e, ok := c.chunks[key]
-	if !ok {
-		return nil, false
-	}
-	c.recent.MoveToFront(e)
-	return e.Value.(*cachedChunk).data, true
+	return c.chunks.Get(key)
 }
 
 // load returns a chunk, and calls decode for it, which takes cost bytes, if it is
@@ -125,18 +111,11 @@ func (c *ChunkCache) settle(key chunkKey, data []byte, cost int64, err error) {
 		return
 	}
 	c.evict(int64(len(data)))
-	c.chunks[key] = c.recent.PushFront(&cachedChunk{key, data})
-	c.held += int64(len(data))
+	c.chunks.Put(key, data)
 }
 
 // evict makes room for n bytes, as far as there is any. The caller holds the lock.
-func (c *ChunkCache) evict(n int64) {
-	for c.held+c.reserved+n > c.limit && c.recent.Len() > 0 {
-		old := c.recent.Remove(c.recent.Back()).(*cachedChunk)
-		delete(c.chunks, old.key)
-		c.held -= int64(len(old.data))
-	}
-}
+func (c *ChunkCache) evict(n int64) { c.chunks.Shrink(c.limit - c.reserved - n) }
 
 // flight lets one caller do what several want at the same time.
 type flight[K comparable, V any] struct {

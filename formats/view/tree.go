@@ -35,10 +35,10 @@ type Node struct {
 
 // Dir is a directory. Its entries are sorted by name within Dirs and by stem within Files.
 type Dir struct {
-	Ino     uint64
-	Parent  *Dir // nil for the root
-	Dirs    []DirEntry
-	Files   []FileEntry
+	Ino    uint64
+	Parent *Dir // nil for the root
+	Dirs   []DirEntry
+	Files  []FileEntry
 	// Suffix ends the name of each of Files. It is kept once, because a directory
 	// can hold hundreds of thousands of names.
 	Suffix string
