@@ -24,6 +24,9 @@ const (
 	// maxHung is how many requests of one source may hang after they were answered.
 	// Each holds a thread and a buffer.
 	maxHung = 16
+	// fullPatience is how long a request waits to be one of them: long enough for those
+	// that hung to end when their source is back.
+	fullPatience = 2 * time.Second
 )
 
 var (
@@ -52,58 +55,63 @@ func wait[T any](w *waiting, src *source.Source, caller uint32, work func() (T, 
 		value T
 		err   error
 	}
-	var none T
-	if err := w.full(src); err != nil {
-		return none, err
-	}
-	done := make(chan outcome, 1)
-	go func() {
-		var o outcome
-		defer func() {
-			if r := recover(); r != nil {
-				o.err = panicked(r)
-			}
-			done <- o
+	start := func() chan outcome {
+		done := make(chan outcome, 1)
+		go func() {
+			var o outcome
+			defer func() {
+				if r := recover(); r != nil {
+					o.err = panicked(r)
+				}
+				done <- o
+			}()
+			o.value, o.err = work()
 		}()
-		o.value, o.err = work()
-	}()
+		return done
+	}
+	var none T
+	var done chan outcome // nil until the source has room for one more
 	began := time.Now()
 	look := time.NewTicker(lookInterval)
 	defer look.Stop()
 	for {
+		if done == nil && !w.full(src) {
+			done = start()
+		}
 		select {
 		case o := <-done:
 			return o.value, o.err
 		case <-look.C:
 		}
 		var err error
-		switch {
-		case time.Since(began) > w.patience:
+		switch waited := time.Since(began); {
+		case done == nil && waited > min(fullPatience, w.patience):
+			return none, fmt.Errorf("%s: %w: %d requests wait for it", src.Path, errHung, maxHung)
+		case waited > w.patience:
 			err = fmt.Errorf("%s: %w for %v", src.Path, errHung, w.patience)
 		case gone(caller):
 			err = errGone
 		default:
 			continue
 		}
-		w.add(src, 1)
-		go func() {
-			if o := <-done; o.err == nil {
-				undo(o.value)
-			}
-			w.add(src, -1)
-		}()
+		if done != nil {
+			w.add(src, 1)
+			go func() {
+				if o := <-done; o.err == nil {
+					undo(o.value)
+				}
+				w.add(src, -1)
+			}()
+		}
 		return none, err
 	}
 }
 
-// full says that too many requests hang in a source.
-func (w *waiting) full(src *source.Source) error {
+// full says that as many requests hang in a source as may.
+func (w *waiting) full(src *source.Source) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.hung[src] < maxHung {
-		return nil
-	}
-	return fmt.Errorf("%s: %w: %d requests wait for it", src.Path, errHung, maxHung)
+	return w.hung[src] >= maxHung
 }
 
 func (w *waiting) add(src *source.Source, n int) {
