@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sort"
 )
 
 // Data is a run of bytes that can be read at any offset, by any number of
@@ -46,6 +45,15 @@ type Range struct {
 	Off, N int64
 }
 
+// NewRange is n bytes at offset off of src, which has them. A range of a range is one of
+// what that is in.
+func NewRange(src io.ReaderAt, off, n int64) *Range {
+	if r, ok := src.(*Range); ok {
+		src, off = r.Src, r.Off+off
+	}
+	return &Range{Src: src, Off: off, N: n}
+}
+
 // Size implements Data.
 func (r *Range) Size() int64 { return r.N }
 
@@ -60,61 +68,6 @@ func (r *Range) ReadAt(p []byte, off int64) (int, error) {
 		return n, atEnd
 	}
 	return n, missing(err)
-}
-
-// List is segments one behind the other.
-type List struct {
-	parts []Data
-	ends  []int64 // ends[i] is the offset just behind parts[i]
-}
-
-// NewList concatenates parts. Empty parts are dropped. An overflowing total is an error.
-func NewList(parts ...Data) (*List, error) {
-	l := &List{parts: make([]Data, 0, len(parts)), ends: make([]int64, 0, len(parts))}
-	var end int64
-	for _, part := range parts {
-		n := part.Size()
-		if n == 0 {
-			continue
-		}
-		if n < 0 || end+n < end {
-			return nil, errors.New("segments are larger than a file can be")
-		}
-		end += n
-		l.parts = append(l.parts, part)
-		l.ends = append(l.ends, end)
-	}
-	return l, nil
-}
-
-// Size implements Data.
-func (l *List) Size() int64 {
-	if len(l.ends) == 0 {
-		return 0
-	}
-	return l.ends[len(l.ends)-1]
-}
-
-// ReadAt implements Data: a binary search for the first segment, then onward.
-func (l *List) ReadAt(p []byte, off int64) (int, error) {
-	p, atEnd, err := clip(p, off, l.Size())
-	if err != nil || len(p) == 0 {
-		return 0, err
-	}
-	i := sort.Search(len(l.ends), func(i int) bool { return l.ends[i] > off })
-	done := 0
-	for done < len(p) {
-		start := l.ends[i] - l.parts[i].Size()
-		want := min(int64(len(p)-done), l.ends[i]-off)
-		n, err := l.parts[i].ReadAt(p[done:done+int(want)], off-start)
-		done += n
-		if int64(n) < want {
-			return done, missing(err)
-		}
-		off += want
-		i++
-	}
-	return done, atEnd
 }
 
 var errNegative = errors.New("negative offset")

@@ -75,7 +75,7 @@ func NewStrided(src io.ReaderAt, limit, off, elem int64, shape, stride []int64) 
 	s := &Strided{src: src, off: off, elem: elem, size: int64(size)}
 	s.dims = collapse(shape, stride)
 	if len(s.dims) == 0 || len(s.dims) == 1 && s.dims[0].stride == 1 {
-		return &Range{Src: src, Off: off, N: s.size}, nil
+		return NewRange(src, off, s.size), nil
 	}
 	return s, nil
 }
