@@ -1,7 +1,6 @@
 package safetensors
 
 import (
-	"bufio"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -166,62 +165,57 @@ func (l *Layout) File() (segment.Data, error) {
 }
 
 func (l *Layout) writeHeader(out io.Writer) error {
-	w := bufio.NewWriterSize(out, 64<<10)
-	w.WriteString(`{"__metadata__":{`)
+	const full = 64 << 10
+	b := append(make([]byte, 0, full+4096), `{"__metadata__":{`...)
 	for i, key := range slices.Sorted(maps.Keys(l.metadata)) {
 		if i > 0 {
-			w.WriteByte(',')
+			b = append(b, ',')
 		}
-		w.Write(quote(key))
-		w.WriteByte(':')
-		w.Write(quote(l.metadata[key]))
+		b = appendText(append(appendText(b, key), ':'), l.metadata[key])
 	}
-	w.WriteByte('}')
-	var number [20]byte
+	b = append(b, '}')
 	at := int64(0)
 	for _, t := range l.tensors {
-		w.WriteByte(',')
-		w.Write(quote(t.Key))
-		w.WriteString(`:{"dtype":"`)
-		w.WriteString(t.DType.String())
-		w.WriteString(`","shape":[`)
+		if len(b) > full {
+			if _, err := out.Write(b); err != nil {
+				return err
+			}
+			b = b[:0]
+		}
+		b = appendText(append(b, ','), t.Key)
+		b = append(append(append(b, `:{"dtype":"`...), t.DType.String()...), `","shape":[`...)
 		for i, n := range t.Shape {
 			if i > 0 {
-				w.WriteByte(',')
+				b = append(b, ',')
 			}
-			w.Write(strconv.AppendInt(number[:0], n, 10))
+			b = strconv.AppendInt(b, n, 10)
 		}
-		w.WriteString(`],"data_offsets":[`)
-		w.Write(strconv.AppendInt(number[:0], at, 10))
-		w.WriteByte(',')
+		b = strconv.AppendInt(append(b, `],"data_offsets":[`...), at, 10)
 		at += t.Data.Size()
-		w.Write(strconv.AppendInt(number[:0], at, 10))
-		w.WriteString(`]}`)
+		b = append(strconv.AppendInt(append(b, ','), at, 10), `]}`...)
 	}
-	w.WriteByte('}')
-	return w.Flush()
+	_, err := out.Write(append(b, '}'))
+	return err
 }
 
-// quote is a JSON string. Most keys need no escape.
-func quote(s string) []byte {
-	plain := true
+// appendText appends a JSON string. Most keys need no escape.
+func appendText(b []byte, s string) []byte {
 	for i := 0; i < len(s); i++ {
 		if s[i] < ' ' || s[i] >= 0x7f || s[i] == '"' || s[i] == '\\' {
-			plain = false
-			break
+			return appendEscaped(b, s)
 		}
 	}
-	if plain {
-		out := make([]byte, 0, len(s)+2)
-		return append(append(append(out, '"'), s...), '"')
-	}
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
+	return append(append(append(b, '"'), s...), '"')
+}
+
+func appendEscaped(b []byte, s string) []byte {
+	var text strings.Builder
+	enc := json.NewEncoder(&text)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(s); err != nil {
-		return []byte(`""`) // a string always encodes
+		return append(b, `""`...) // a string always encodes
 	}
-	return []byte(strings.TrimSuffix(b.String(), "\n"))
+	return append(b, strings.TrimSuffix(text.String(), "\n")...)
 }
 
 type counter int64
