@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import re
-import sys
 import urllib.parse
 
 import numpy
@@ -16,6 +15,7 @@ import safetensors.torch
 import torch
 
 import bits
+import cases
 
 
 def flatten(value, path=()):
@@ -175,14 +175,4 @@ def verify_tied(mount, tensors):
         yield "tied: tensors that are not tied share an inode"
 
 
-def main():
-    problems = {}
-    for case in json.load(sys.stdin):
-        try:
-            problems[case["name"]] = list(verify(case))
-        except Exception as error:
-            problems[case["name"]] = [f"{type(error).__name__}: {error}"]
-    json.dump(problems, sys.stdout)
-
-
-main()
+cases.check(verify)

@@ -9,7 +9,6 @@ import json
 import mmap
 import os
 import pathlib
-import sys
 
 import accelerate
 import diffusers
@@ -24,6 +23,7 @@ import transformers
 from accelerate.utils.modeling import load_state_dict
 
 import bits
+import cases
 
 
 def differs(who, got, want):
@@ -170,15 +170,5 @@ def verify(case):
     yield from loaded(case, want)
 
 
-def main():
-    torch.set_num_threads(1)
-    problems = {}
-    for case in json.load(sys.stdin):
-        try:
-            problems[case["name"]] = list(verify(case))
-        except Exception as error:
-            problems[case["name"]] = [f"{type(error).__name__}: {error}"]
-    json.dump(problems, sys.stdout)
-
-
-main()
+torch.set_num_threads(1)
+cases.check(verify)

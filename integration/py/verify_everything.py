@@ -4,13 +4,13 @@ stdin: its list, each with "mount"; stdout: {name: [what differs]}.
 """
 
 import json
-import sys
 
 import numpy
 import safetensors.torch
 import torch
 
 import bits
+import cases
 
 
 def verify(case):
@@ -52,10 +52,4 @@ def verify(case):
                 yield f"objects.json: {key!r} is {objects.get(key, 'missing')}, want {want}"
 
 
-problems = {}
-for case in json.load(sys.stdin):
-    try:
-        problems[case["name"]] = list(verify(case))
-    except Exception as error:
-        problems[case["name"]] = [f"{type(error).__name__}: {error}"]
-json.dump(problems, sys.stdout)
+cases.check(verify)

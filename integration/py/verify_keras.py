@@ -5,13 +5,14 @@ import importlib
 import json
 import os
 import pickle
-import sys
 import tempfile
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import h5py
 import keras_models
 import numpy as np
+
+import cases
 
 DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1",
           "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1", "BOOL": "?", "C64": "<c8"}
@@ -150,10 +151,4 @@ def answers(case, entries, got):
         yield "the model answers so whatever its weights are"
 
 
-problems = {}
-for case in json.load(sys.stdin):
-    try:
-        problems[case["name"]] = list(verify(case))
-    except Exception as error:
-        problems[case["name"]] = [f"{type(error).__name__}: {error}"]
-json.dump(problems, sys.stdout)
+cases.check(verify)

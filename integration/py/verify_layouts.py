@@ -3,15 +3,14 @@
 stdin: [{"name", "source", "mount", "views": {view: file}}]; stdout: {name: [what differs]}.
 """
 
-import json
 import os
-import sys
 
 import numpy
 import safetensors.torch
 import torch
 
 import bits
+import cases
 
 
 def verify(case):
@@ -30,14 +29,4 @@ def verify(case):
                 yield f"tensors/{directory}/{key}.npy differs"
 
 
-def main():
-    problems = {}
-    for case in json.load(sys.stdin):
-        try:
-            problems[case["name"]] = list(verify(case))
-        except Exception as error:
-            problems[case["name"]] = [f"{type(error).__name__}: {error}"]
-    json.dump(problems, sys.stdout)
-
-
-main()
+cases.check(verify)
