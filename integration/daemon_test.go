@@ -157,7 +157,7 @@ func TestLog(t *testing.T) {
 		cmd.Stderr = &stderr
 		must(t, cmd.Start())
 		defer unmount(t, mountpoint)
-		if !eventually(20*time.Second, func() bool { return isMounted(mountpoint) }) {
+		if !eventually(20*time.Second, func() bool { return isReady(t, mountpoint) }) {
 			t.Fatalf("%q does not mount", flags)
 		}
 		unmount(t, mountpoint)

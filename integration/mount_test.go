@@ -68,7 +68,7 @@ func mountForeground(t testing.TB, source string, flags ...string) mounted {
 		}
 		unmount(t, mountpoint)
 	})
-	for !isMounted(mountpoint) {
+	for !isReady(t, mountpoint) {
 		select {
 		case err := <-ended:
 			ended <- err
@@ -96,6 +96,14 @@ func unmount(t testing.TB, mountpoint string) {
 		for isMounted(mountpoint) && syscall.Unmount(mountpoint, syscall.MNT_DETACH) == nil {
 		}
 	}
+}
+
+// isReady says whether a mount that was started with -f has a daemon that serves. Until
+// then the daemon itself opens files in the mount, to see whether it answers, and the
+// mount can be busy.
+func isReady(t testing.TB, mountpoint string) bool {
+	t.Helper()
+	return isMounted(mountpoint) && statusOf(t, mountpoint).PID != 0
 }
 
 // isMounted says whether something is mounted exactly there. It reads the kernel's

@@ -20,12 +20,12 @@ type mountStatus struct {
 	Started                     time.Time
 }
 
-func statusOf(t *testing.T, mountpoint string) mountStatus {
+func statusOf(t testing.TB, mountpoint string) mountStatus {
 	t.Helper()
 	return statusIn(t, wfs(t, "status", "--json"), mountpoint)
 }
 
-func statusIn(t *testing.T, r result, mountpoint string) mountStatus {
+func statusIn(t testing.TB, r result, mountpoint string) mountStatus {
 	t.Helper()
 	var all []mountStatus
 	if err := json.Unmarshal([]byte(r.stdout), &all); err != nil || r.code != 0 {
