@@ -19,7 +19,7 @@ const changing = "execve,execveat,fork,vfork,connect,sendto,bind,unlink,unlinkat
 // harmlessCall is a call of the program's own start, or an open that reads; the second
 // half of a call, whose first half was judged; or a thread that ended with the process
 // before strace knew what it was about to call (strace(1): "???").
-var harmlessCall = regexp.MustCompile(`^\d*\s*(execve\("[^"]*wfs"|open(at)?\([^,]*,? ?"[^"]*", O_RDONLY|<\.\.\. \w+ resumed>|\?\?\?\( <unfinished|\+\+\+|---|strace:)`)
+var harmlessCall = regexp.MustCompile(`^\d*\s*(execve\("[^"]*wfs"|open(at)?\([^,]*,? ?"[^"]*", O_RDONLY|<\.\.\. \w+ resumed>|\?\?\?\(|\+\+\+|---|strace:)`)
 
 // TestPayloads gives wfs pickles that would leave a mark, connect or delete, in every
 // position of every container, under strace: it reports them and does none of it. The
