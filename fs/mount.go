@@ -38,6 +38,12 @@ type Server struct {
 // counters are what wfs status shows.
 type counters struct{ bytes, reads, opens, errors atomic.Int64 }
 
+// served counts a read of n bytes.
+func (c *counters) served(n int) {
+	c.reads.Add(1)
+	c.bytes.Add(int64(n))
+}
+
 // Stats are the counters of a mount.
 type Stats struct {
 	Started time.Time `json:"started"`

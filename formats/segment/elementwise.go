@@ -1,6 +1,10 @@
 package segment
 
-import "sync"
+import (
+	"sync"
+
+	"wfs/formats/source"
+)
 
 // Elementwise applies a function to aligned elements of From while they are read:
 // a byte swap, a conjugation, a negation, or a cast to wider elements.
@@ -22,7 +26,7 @@ var scratch = sync.Pool{New: func() any { b := make([]byte, 0, 1<<20+64); return
 
 // ReadAt implements Data.
 func (e *Elementwise) ReadAt(p []byte, off int64) (int, error) {
-	p, atEnd, err := clip(p, off, e.Size())
+	p, atEnd, err := source.Clip(p, off, e.Size())
 	if err != nil || len(p) == 0 {
 		return 0, err
 	}

@@ -2,8 +2,11 @@ package segment
 
 import (
 	"errors"
+	"io"
 	"reflect"
 	"sort"
+
+	"wfs/formats/source"
 )
 
 // List is segments one behind the other.
@@ -40,8 +43,13 @@ func (l *List) Size() int64 {
 }
 
 // ReadAt implements Data: a binary search for the first segment, then onward.
-func (l *List) ReadAt(p []byte, off int64) (int, error) {
-	p, atEnd, err := clip(p, off, l.Size())
+func (l *List) ReadAt(p []byte, off int64) (int, error) { return l.read(p, off, io.ReaderAt.ReadAt) }
+
+// ReadCached implements Cached.
+func (l *List) ReadCached(p []byte, off int64) (int, error) { return l.read(p, off, ReadCached) }
+
+func (l *List) read(p []byte, off int64, read ReadFunc) (int, error) {
+	p, atEnd, err := source.Clip(p, off, l.Size())
 	if err != nil || len(p) == 0 {
 		return 0, err
 	}
@@ -49,12 +57,12 @@ func (l *List) ReadAt(p []byte, off int64) (int, error) {
 	done := 0
 	for done < len(p) {
 		start := l.ends[i] - l.parts[i].Size()
-		if n, parts := l.readRun(p[done:], i, off-start); parts > 0 {
+		if n, parts := l.readRun(p[done:], i, off-start, read); parts > 0 {
 			done, off, i = done+n, off+int64(n), i+parts
 			continue
 		}
 		want := min(int64(len(p)-done), l.ends[i]-off)
-		n, err := l.parts[i].ReadAt(p[done:done+int(want)], off-start)
+		n, err := read(l.parts[i], p[done:done+int(want)], off-start)
 		done += n
 		if int64(n) < want {
 			return done, missing(err)
@@ -77,7 +85,7 @@ const (
 // readRun fills p from byte skip of part i on, as far as small ranges of one source lie
 // behind each other there too, by one read. It returns the bytes, and the parts that
 // they end in or behind; no parts where there is no run, or it could not be read.
-func (l *List) readRun(p []byte, i int, skip int64) (n, parts int) {
+func (l *List) readRun(p []byte, i int, skip int64, read ReadFunc) (n, parts int) {
 	first, ok := l.parts[i].(*Range)
 	if !ok || first.N > runPart || !reflect.TypeOf(first.Src).Comparable() {
 		return 0, 0
@@ -101,7 +109,7 @@ func (l *List) readRun(p []byte, i int, skip int64) (n, parts int) {
 	}
 	span := borrow(end - from)
 	defer scratch.Put(span)
-	if k, _ := first.Src.ReadAt(*span, from); k < len(*span) {
+	if k, _ := read(first.Src, *span, from); k < len(*span) {
 		return 0, 0
 	}
 	for _, part := range l.parts[i : i+parts] {

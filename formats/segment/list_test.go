@@ -2,8 +2,11 @@ package segment
 
 import (
 	"bytes"
+	"errors"
 	"math/rand/v2"
 	"testing"
+
+	"wfs/formats/source"
 )
 
 // counted counts the reads of a source.
@@ -15,6 +18,61 @@ type counted struct {
 func (c *counted) ReadAt(p []byte, off int64) (int, error) {
 	c.reads++
 	return c.Reader.ReadAt(p, off)
+}
+
+// halfCached has the first bytes of a source in memory, and no others.
+type halfCached struct {
+	*bytes.Reader
+	cached int64
+}
+
+func (h *halfCached) ReadCached(p []byte, off int64) (int, error) {
+	if off+int64(len(p)) > h.cached {
+		return 0, source.ErrNotCached
+	}
+	return h.ReadAt(p, off)
+}
+
+// TestReadCached reads lists whose source is in memory in part: what is read are the
+// bytes of ReadAt, or nothing.
+func TestReadCached(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	data := make([]byte, 1<<20)
+	for i := range data {
+		data[i] = byte(rng.Uint32())
+	}
+	src := &halfCached{bytes.NewReader(data), int64(len(data)) / 2}
+	parts := []Data{Literal("a header")}
+	for at := int64(0); at < int64(len(data))-100_000; at += rng.Int64N(2000) {
+		n := rng.Int64N([]int64{100, 5000, 80_000}[rng.IntN(3)])
+		parts = append(parts, NewRange(src, at, n))
+		at += n
+	}
+	l, err := NewList(parts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cached := 0
+	for range 2000 {
+		off := rng.Int64N(l.Size())
+		p, want := make([]byte, rng.IntN(100_000)), make([]byte, 100_000)
+		k, wantErr := l.ReadAt(want[:len(p)], off)
+		n, err := l.ReadCached(p, off)
+		if errors.Is(err, source.ErrNotCached) {
+			continue
+		}
+		if n != k || err != wantErr || !bytes.Equal(p[:n], want[:k]) {
+			t.Fatalf("at %d: %d bytes, %v; want %d, %v", off, n, err, k, wantErr)
+		}
+		cached++
+	}
+	if cached < 500 || cached > 1500 {
+		t.Errorf("%d of 2000 reads were cached", cached)
+	}
+	other, _ := NewList(Literal("a"), &Elementwise{From: NewRange(src, 0, 8), In: 4, Out: 4, Apply: func(dst, src []byte) {}})
+	if _, err := other.ReadCached(make([]byte, 9), 0); !errors.Is(err, source.ErrNotCached) {
+		t.Errorf("a part that must be worked out: %v", err)
+	}
 }
 
 // TestRuns reads lists of small ranges, some of which lie behind each other: the bytes

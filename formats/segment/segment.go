@@ -5,9 +5,10 @@
 package segment
 
 import (
-	"errors"
 	"fmt"
 	"io"
+
+	"wfs/formats/source"
 )
 
 // Data is a run of bytes that can be read at any offset, by any number of
@@ -18,6 +19,24 @@ type Data interface {
 	Size() int64
 }
 
+// Cached is Data, or a source, that can be read as far as it is in memory.
+type Cached interface {
+	// ReadCached is ReadAt that waits for no device. Where that would take one the error
+	// is source.ErrNotCached, and p may be written to.
+	ReadCached(p []byte, off int64) (int, error)
+}
+
+// ReadFunc is one of the two ways to read.
+type ReadFunc func(r io.ReaderAt, p []byte, off int64) (int, error)
+
+// ReadCached reads r if it is Cached, and else nothing.
+func ReadCached(r io.ReaderAt, p []byte, off int64) (int, error) {
+	if c, ok := r.(Cached); ok {
+		return c.ReadCached(p, off)
+	}
+	return 0, source.ErrNotCached
+}
+
 // Literal is bytes held in memory: a header, an index file.
 type Literal []byte
 
@@ -26,18 +45,15 @@ func (l Literal) Size() int64 { return int64(len(l)) }
 
 // ReadAt implements Data.
 func (l Literal) ReadAt(p []byte, off int64) (int, error) {
-	if off < 0 {
-		return 0, errNegative
+	p, atEnd, err := source.Clip(p, off, l.Size())
+	if err != nil {
+		return 0, err
 	}
-	if off >= int64(len(l)) {
-		return 0, io.EOF
-	}
-	n := copy(p, l[off:])
-	if n < len(p) {
-		return n, io.EOF
-	}
-	return n, nil
+	return copy(p, l[off:]), atEnd
 }
+
+// ReadCached implements Cached.
+func (l Literal) ReadCached(p []byte, off int64) (int, error) { return l.ReadAt(p, off) }
 
 // Range is N bytes at offset Off of a source.
 type Range struct {
@@ -58,31 +74,21 @@ func NewRange(src io.ReaderAt, off, n int64) *Range {
 func (r *Range) Size() int64 { return r.N }
 
 // ReadAt implements Data.
-func (r *Range) ReadAt(p []byte, off int64) (int, error) {
-	p, atEnd, err := clip(p, off, r.N)
+func (r *Range) ReadAt(p []byte, off int64) (int, error) { return r.read(p, off, io.ReaderAt.ReadAt) }
+
+// ReadCached implements Cached.
+func (r *Range) ReadCached(p []byte, off int64) (int, error) { return r.read(p, off, ReadCached) }
+
+func (r *Range) read(p []byte, off int64, read ReadFunc) (int, error) {
+	p, atEnd, err := source.Clip(p, off, r.N)
 	if err != nil || len(p) == 0 {
 		return 0, err
 	}
-	n, err := r.Src.ReadAt(p, r.Off+off)
+	n, err := read(r.Src, p, r.Off+off)
 	if n == len(p) {
 		return n, atEnd
 	}
 	return n, missing(err)
-}
-
-var errNegative = errors.New("negative offset")
-
-// clip cuts p to what lies between off and size. atEnd is io.EOF when p was cut.
-func clip(p []byte, off, size int64) (cut []byte, atEnd, err error) {
-	switch {
-	case off < 0:
-		return nil, nil, errNegative
-	case off >= size:
-		return nil, nil, io.EOF
-	case int64(len(p)) > size-off:
-		return p[:size-off], io.EOF, nil
-	}
-	return p, nil, nil
 }
 
 // missing turns the end of a source, where bytes were promised, into an error.

@@ -6,6 +6,8 @@ import (
 	"io"
 	"math/bits"
 	"slices"
+
+	"wfs/formats/source"
 )
 
 // gatherSpan is the most source bytes that one read of a gather fetches, and so
@@ -130,7 +132,7 @@ func (s *Strided) Size() int64 { return s.size }
 
 // ReadAt implements Data.
 func (s *Strided) ReadAt(p []byte, off int64) (int, error) {
-	p, atEnd, err := clip(p, off, s.size)
+	p, atEnd, err := source.Clip(p, off, s.size)
 	if err != nil || len(p) == 0 {
 		return 0, err
 	}

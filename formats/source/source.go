@@ -29,6 +29,7 @@ type Source struct {
 	reader io.ReaderAt
 	size   int64
 	file   *os.File // nil when the bytes are in memory
+	local  bool     // as isLocal says
 	inode  uint64
 	pin    atomic.Pointer[syscall.Stat_t] // what Verify compares with
 }
@@ -55,7 +56,7 @@ func Open(path string) (*Source, error) {
 		f.Close()
 		return nil, fmt.Errorf("%s: the system says no inode", path)
 	}
-	s := &Source{Path: path, ModTime: info.ModTime(), reader: f, size: info.Size(), file: f, inode: st.Ino}
+	s := &Source{Path: path, ModTime: info.ModTime(), reader: f, size: info.Size(), file: f, local: isLocal(f), inode: st.Ino}
 	s.pin.Store(st)
 	return s, nil
 }
@@ -100,15 +101,9 @@ func (s *Source) Inode() uint64 { return s.inode }
 // ReadAt fills p from offset off. Short reads of the system are continued.
 // Bytes that were there when the source was opened and are gone give ErrStale.
 func (s *Source) ReadAt(p []byte, off int64) (int, error) {
-	if off < 0 {
-		return 0, fmt.Errorf("%s: negative offset %d", s.Path, off)
-	}
-	if off >= s.size {
-		return 0, io.EOF
-	}
-	var atEnd error
-	if int64(len(p)) > s.size-off {
-		p, atEnd = p[:s.size-off], io.EOF
+	p, atEnd, err := Clip(p, off, s.size)
+	if err != nil {
+		return 0, err
 	}
 	n, err := s.reader.ReadAt(p, off)
 	if n == len(p) {
@@ -118,6 +113,21 @@ func (s *Source) ReadAt(p []byte, off int64) (int, error) {
 		return n, fmt.Errorf("%s: %w: it ends before byte %d", s.Path, ErrStale, off+int64(len(p)))
 	}
 	return n, err
+}
+
+var errNegative = errors.New("negative offset")
+
+// Clip cuts p to what lies between off and size. atEnd is io.EOF when p was cut.
+func Clip(p []byte, off, size int64) (cut []byte, atEnd, err error) {
+	switch {
+	case off < 0:
+		return nil, nil, errNegative
+	case off >= size:
+		return nil, nil, io.EOF
+	case int64(len(p)) > size-off:
+		return p[:size-off], io.EOF, nil
+	}
+	return p, nil, nil
 }
 
 // Verify reports ErrStale when the bytes of the open file may be others than when it
