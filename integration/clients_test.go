@@ -31,13 +31,7 @@ func TestClients(t *testing.T) {
 	view := regexp.MustCompile(`^(model|diffusion_pytorch_model|adapter_model)(\.fp16)?(-\d{5}-of-\d{5})?\.safetensors$`)
 	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) {
-			found, checked := problems[c.Name]
-			if !checked {
-				t.Fatal("not checked")
-			}
-			for _, problem := range found {
-				t.Error(problem)
-			}
+			verified(t, problems, c.Name)
 			var views, dirs []string
 			index := false
 			for name := range files(t, c.Mount) {

@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -29,10 +31,16 @@ func execute(t testing.TB, limit time.Duration, cmd *exec.Cmd) result {
 		t.Fatal(err)
 	}
 	cmd.WaitDelay = 10 * time.Second
-	timer := time.AfterFunc(limit, func() { cmd.Process.Kill() })
+	var stacks atomic.Value
+	timer := time.AfterFunc(limit, func() {
+		stacks.Store(kernelStacks())
+		cmd.Process.Signal(syscall.SIGQUIT) // of which Go prints its goroutines
+		time.Sleep(time.Second)
+		cmd.Process.Kill()
+	})
 	err := cmd.Wait()
 	if !timer.Stop() {
-		t.Fatalf("%s ran longer than %v\n%s", cmd, limit, stderr.String())
+		t.Fatalf("%s ran longer than %v\n%s\n%v", cmd, limit, stderr.String(), stacks.Load())
 	}
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
@@ -74,6 +82,19 @@ func checkOneLine(t testing.TB, r result, words ...string) {
 		if !strings.Contains(line, word) {
 			t.Errorf("stderr does not say %q:\n%s", word, r.stderr)
 		}
+	}
+}
+
+// verified fails the test with the problems that a script found with the case name, or
+// when it did not look.
+func verified(t *testing.T, problems map[string][]string, name string) {
+	t.Helper()
+	found, checked := problems[name]
+	if !checked {
+		t.Fatal("not checked")
+	}
+	for _, problem := range found {
+		t.Error(problem)
 	}
 }
 

@@ -143,7 +143,7 @@ func TestMountRace(t *testing.T) {
 func TestHung(t *testing.T) {
 	source := small(t)
 	m := mountAt(t, source, filepath.Join(t.TempDir(), "mnt"))
-	must(t, syscall.Kill(m.pid, syscall.SIGSTOP))
+	stop(t, m.pid)
 	defer syscall.Kill(m.pid, syscall.SIGCONT)
 	if s := statusOf(t, m.path); !s.Alive || s.PID != 0 {
 		t.Errorf("status of a hung mount: %+v", s)

@@ -8,18 +8,15 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // daemons is the processes of the binary that were started for a mountpoint.
 func daemons(mountpoint string) []int {
 	var pids []int
-	exes, _ := filepath.Glob("/proc/[0-9]*/exe")
-	for _, exe := range exes {
-		dir := filepath.Dir(exe)
-		if target, err := os.Readlink(exe); err != nil || target != binary {
-			continue
-		}
+	for _, dir := range processes() {
 		cmdline, err := os.ReadFile(filepath.Join(dir, "cmdline"))
 		if err != nil || !slices.Contains(strings.Split(string(cmdline), "\x00"), mountpoint) {
 			continue
@@ -29,6 +26,35 @@ func daemons(mountpoint string) []int {
 		}
 	}
 	return pids
+}
+
+// processes are the directories in /proc of all that run the binary.
+func processes() []string {
+	var dirs []string
+	exes, _ := filepath.Glob("/proc/[0-9]*/exe")
+	for _, exe := range exes {
+		if target, err := os.Readlink(exe); err == nil && target == binary {
+			dirs = append(dirs, filepath.Dir(exe))
+		}
+	}
+	return dirs
+}
+
+// kernelStacks is what every thread that runs the binary does in the kernel, for the
+// message of a test that hung.
+func kernelStacks() string {
+	var b strings.Builder
+	for _, dir := range processes() {
+		cmdline, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
+		fmt.Fprintf(&b, "%s %q\n", dir, cmdline)
+		threads, _ := filepath.Glob(filepath.Join(dir, "task/*"))
+		for _, thread := range threads {
+			stat, _ := os.ReadFile(filepath.Join(thread, "stat"))
+			stack, _ := os.ReadFile(filepath.Join(thread, "stack"))
+			fmt.Fprintf(&b, "%.40s\n%s", stat, stack)
+		}
+	}
+	return b.String()
 }
 
 // memory is a field of /proc/PID/status in bytes: VmRSS, VmHWM.
@@ -49,6 +75,23 @@ func memory(t testing.TB, pid int, field string) int64 {
 	}
 	t.Fatalf("process %d has no %s", pid, field)
 	return 0
+}
+
+// stop stops a process, and waits until each of its threads has: kill(2) does not.
+func stop(t testing.TB, pid int) {
+	t.Helper()
+	must(t, syscall.Kill(pid, syscall.SIGSTOP))
+	if !eventually(20*time.Second, func() bool {
+		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+		for _, thread := range threads {
+			if stat, err := os.ReadFile(thread); err == nil && !bytes.Contains(stat, []byte(") T ")) {
+				return false
+			}
+		}
+		return len(threads) > 0
+	}) {
+		t.Fatalf("process %d goes on", pid)
+	}
 }
 
 // descriptors is how many files a process has open.
