@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -52,10 +53,17 @@ type exitError int
 
 func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
+// The first thread is for the main goroutine, which does nothing but wait. A thread that
+// hangs in a source cannot end, not even by SIGKILL (fs/fuse/dev.c, request_wait_answer),
+// and a process whose first thread has not ended looks alive to ps and to wfs umount.
+func init() { runtime.LockOSThread() }
+
 func main() {
 	ensurePath()
 	collectLate()
-	os.Exit(run(os.Args))
+	code := make(chan int)
+	go func() { code <- run(os.Args) }()
+	os.Exit(<-code)
 }
 
 func run(argv []string) int {

@@ -14,12 +14,6 @@ import (
 	"wfs/fs"
 )
 
-// The first thread is for the main goroutine alone, which reads no source any more when it
-// serves. A thread that hangs in a source cannot end, not even by SIGKILL (fs/fuse/dev.c,
-// request_wait_answer), and a process whose first thread has not ended looks alive to ps
-// and to wfs umount.
-func init() { runtime.LockOSThread() }
-
 // endings is a channel for the signals that ask to end. What nohup(1), or a shell that
 // runs wfs in the background, has it ignore stays ignored.
 func endings() <-chan os.Signal {
