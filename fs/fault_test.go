@@ -160,7 +160,7 @@ func TestSlow(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Error("a slow source keeps other files from being read")
 	}
 }

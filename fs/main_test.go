@@ -98,7 +98,7 @@ func mount(t testing.TB, tree *view.Tree, opt Options) (*Server, string) {
 		if err := s.Unmount(false); err == nil || errors.Is(err, unix.EINVAL) { // EINVAL: the test has done it
 			select {
 			case <-s.Done():
-			case <-time.After(10 * time.Second):
+			case <-time.After(30 * time.Second):
 				t.Error("the server goes on after its mount has ended")
 			}
 			return

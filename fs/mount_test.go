@@ -35,7 +35,7 @@ func TestCycles(t *testing.T) {
 		must(t, s.Unmount(false))
 		select {
 		case <-s.Done():
-		case <-time.After(10 * time.Second):
+		case <-time.After(30 * time.Second):
 			t.Fatal("the server does not end")
 		}
 	}

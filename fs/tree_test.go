@@ -259,9 +259,9 @@ func TestXAttr(t *testing.T) {
 
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	for end := time.Now().Add(5 * time.Second); !condition(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); !condition(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Errorf("not within 5 s: %s", what)
+			t.Errorf("not within 30 s: %s", what)
 			return
 		}
 	}

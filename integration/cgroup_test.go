@@ -23,7 +23,7 @@ func newCgroup(t testing.TB) *cgroup {
 		if os.Mkdir(g.dir, 0o755) != nil {
 			continue
 		}
-		t.Cleanup(func() { eventually(10*time.Second, func() bool { return os.Remove(g.dir) == nil }) })
+		t.Cleanup(func() { eventually(30*time.Second, func() bool { return os.Remove(g.dir) == nil }) })
 		if _, err := os.Stat(filepath.Join(g.dir, g.limit)); err == nil {
 			return &g
 		}

@@ -15,14 +15,14 @@ import (
 
 // gone says whether the mount and its daemon are, within a while.
 func (m mounted) gone() bool {
-	return eventually(20*time.Second, func() bool { return !isMounted(m.path) && len(daemons(m.path)) == 0 })
+	return eventually(30*time.Second, func() bool { return !isMounted(m.path) && len(daemons(m.path)) == 0 })
 }
 
 // checkText waits for a file to say all of words.
 func checkText(t *testing.T, path string, words ...string) {
 	t.Helper()
 	var text []byte
-	if !eventually(20*time.Second, func() bool {
+	if !eventually(30*time.Second, func() bool {
 		text, _ = os.ReadFile(path)
 		for _, word := range words {
 			if !bytes.Contains(text, []byte(word)) {
@@ -58,7 +58,7 @@ func TestSignalBusy(t *testing.T) {
 		must(t, err)
 		defer file.Close()
 		must(t, syscall.Kill(m.pid, syscall.SIGTERM))
-		if !eventually(20*time.Second, func() bool { return !isMounted(m.path) }) {
+		if !eventually(30*time.Second, func() bool { return !isMounted(m.path) }) {
 			t.Fatal("the busy mount is still there")
 		}
 		checkText(t, log, "level=WARN", "busy", "detached")
@@ -157,7 +157,7 @@ func TestLog(t *testing.T) {
 		cmd.Stderr = &stderr
 		must(t, cmd.Start())
 		defer unmount(t, mountpoint)
-		if !eventually(20*time.Second, func() bool { return isReady(t, mountpoint) }) {
+		if !eventually(30*time.Second, func() bool { return isReady(t, mountpoint) }) {
 			t.Fatalf("%q does not mount", flags)
 		}
 		unmount(t, mountpoint)
@@ -238,7 +238,7 @@ func TestStartInterrupted(t *testing.T) {
 			cmd.Stderr = &stderr
 			must(t, cmd.Start())
 			var parent int
-			if !eventually(20*time.Second, func() bool {
+			if !eventually(30*time.Second, func() bool {
 				pids := daemons(mountpoint)
 				for _, pid := range pids {
 					if parentOf(pid) == cmd.Process.Pid {

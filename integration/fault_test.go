@@ -169,7 +169,7 @@ func TestDeviceHangs(t *testing.T) {
 		go func() { cmd.Wait(); close(ended) }()
 		select {
 		case <-ended:
-		case <-time.After(20 * time.Second):
+		case <-time.After(30 * time.Second):
 			t.Error("a reader that was killed stays")
 		}
 	}
@@ -196,10 +196,10 @@ func TestDeviceHangsForever(t *testing.T) {
 	go func() { cmd.Wait(); close(ended) }()
 	select {
 	case <-ended:
-	case <-time.After(20 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Error("the reader stays")
 	}
-	if !eventually(20*time.Second, func() bool { return !isMounted(f.path) && len(daemons(f.path)) == 0 }) {
+	if !eventually(30*time.Second, func() bool { return !isMounted(f.path) && len(daemons(f.path)) == 0 }) {
 		t.Error("the mount or its daemon stays")
 	}
 }

@@ -119,7 +119,7 @@ func failingDevice(t testing.TB, dir string) (path string, f *faults) {
 	must(t, err)
 	t.Cleanup(func() {
 		f.set(nil)
-		if !eventually(10*time.Second, func() bool { return server.Unmount() == nil }) {
+		if !eventually(30*time.Second, func() bool { return server.Unmount() == nil }) {
 			t.Error("the failing device cannot be unmounted: something holds it")
 		}
 	})

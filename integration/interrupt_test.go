@@ -35,7 +35,7 @@ func TestInterrupted(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if !eventually(5*time.Second, func() bool { return descriptors(t, m.pid) <= before }) {
+	if !eventually(30*time.Second, func() bool { return descriptors(t, m.pid) <= before }) {
 		t.Errorf("the daemon has %d descriptors, and had %d", descriptors(t, m.pid), before)
 	}
 }
@@ -67,7 +67,7 @@ func TestKilledReaders(t *testing.T) {
 	if !bytes.Equal(readFile(t, view), want) {
 		t.Error("other bytes after readers were killed")
 	}
-	if !eventually(5*time.Second, func() bool { return descriptors(t, m.pid) <= before }) {
+	if !eventually(30*time.Second, func() bool { return descriptors(t, m.pid) <= before }) {
 		t.Errorf("the daemon has %d descriptors, and had %d", descriptors(t, m.pid), before)
 	}
 }

@@ -120,7 +120,7 @@ func TestBusy(t *testing.T) {
 		}
 		syscall.Kill(m.pid, syscall.SIGTERM)
 	}
-	if !eventually(10*time.Second, func() bool { return !isMounted(m.path) }) {
+	if !eventually(30*time.Second, func() bool { return !isMounted(m.path) }) {
 		t.Error("still mounted after SIGTERM")
 	}
 	close(readers.stop)
@@ -154,7 +154,7 @@ func TestDescriptors(t *testing.T) {
 	for range 50 {
 		readAll(t, m.path)
 	}
-	if !eventually(5*time.Second, func() bool { return descriptors(t, m.pid) <= before }) {
+	if !eventually(30*time.Second, func() bool { return descriptors(t, m.pid) <= before }) {
 		t.Errorf("the daemon has %d descriptors, and had %d", descriptors(t, m.pid), before)
 	}
 }
@@ -204,7 +204,7 @@ func (r *readers) wait(t *testing.T) {
 	go func() { r.group.Wait(); close(done) }()
 	select {
 	case <-done:
-	case <-time.After(20 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Error("readers hang")
 	}
 }

@@ -61,8 +61,8 @@ func mountForeground(t testing.TB, source string, flags ...string) mounted {
 			if err != nil {
 				t.Errorf("wfs %q: %v\n%s", args, err, stderr.String())
 			}
-		case <-time.After(10 * time.Second):
-			t.Errorf("wfs %q: still there 10 s after SIGTERM", args)
+		case <-time.After(30 * time.Second):
+			t.Errorf("wfs %q: still there 30 s after SIGTERM", args)
 			cmd.Process.Kill()
 			<-ended
 		}
@@ -88,7 +88,7 @@ func unmount(t testing.TB, mountpoint string) {
 			t.Errorf("wfs umount %s: exit code %d\n%s", mountpoint, r.code, r.stderr)
 		}
 	}
-	if !eventually(10*time.Second, func() bool { return !isMounted(mountpoint) && len(daemons(mountpoint)) == 0 }) {
+	if !eventually(30*time.Second, func() bool { return !isMounted(mountpoint) && len(daemons(mountpoint)) == 0 }) {
 		t.Errorf("left after unmounting: mounted %v, daemons %v", isMounted(mountpoint), daemons(mountpoint))
 		for _, pid := range daemons(mountpoint) {
 			syscall.Kill(pid, syscall.SIGKILL)

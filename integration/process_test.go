@@ -81,7 +81,7 @@ func memory(t testing.TB, pid int, field string) int64 {
 func stop(t testing.TB, pid int) {
 	t.Helper()
 	must(t, syscall.Kill(pid, syscall.SIGSTOP))
-	if !eventually(20*time.Second, func() bool {
+	if !eventually(30*time.Second, func() bool {
 		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
 		for _, thread := range threads {
 			if stat, err := os.ReadFile(thread); err == nil && !bytes.Contains(stat, []byte(") T ")) {

@@ -126,7 +126,7 @@ func (w *daemonWatch) judge(t *testing.T) {
 		if limit := middle*5/4 + burst; last > limit && !raceBuild() {
 			t.Errorf("%s: the daemon's memory grows: %d MiB, then %d MiB", m.Name, middle>>20, last>>20)
 		}
-		if !eventually(10*time.Second, func() bool { return descriptors(t, m.pid) <= w.first[i] }) {
+		if !eventually(30*time.Second, func() bool { return descriptors(t, m.pid) <= w.first[i] }) {
 			t.Errorf("%s: the daemon has %d descriptors, and had %d", m.Name, descriptors(t, m.pid), w.first[i])
 		}
 	}

@@ -63,7 +63,7 @@ func TestStatus(t *testing.T) {
 	for _, want := range []string{strconv.Itoa(m.pid), "dead"} {
 		if want == "dead" {
 			must(t, syscall.Kill(m.pid, syscall.SIGKILL))
-			eventually(20*time.Second, func() bool { return len(daemons(m.path)) == 0 })
+			eventually(30*time.Second, func() bool { return len(daemons(m.path)) == 0 })
 		}
 		var line []string
 		for _, l := range strings.Split(wfs(t, "status").stdout, "\n") {

@@ -88,7 +88,7 @@ func TestUser(t *testing.T) {
 		for _, pid := range daemons(mountpoint) {
 			must(t, syscall.Kill(pid, syscall.SIGKILL))
 		}
-		if !eventually(20*time.Second, func() bool { return len(daemons(mountpoint)) == 0 }) {
+		if !eventually(30*time.Second, func() bool { return len(daemons(mountpoint)) == 0 }) {
 			t.Fatal("a killed daemon is there")
 		}
 	}
