@@ -31,9 +31,12 @@ func TestMain(m *testing.M) {
 func run(m *testing.M) (int, error) {
 	var err error
 	// What nohup(1) has us ignore, the commands that tests start would ignore too.
-	for _, s := range []os.Signal{os.Interrupt, syscall.SIGHUP} {
+	interrupted := make(chan os.Signal, 1)
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGHUP, syscall.SIGTERM} {
 		if signal.Ignored(s) {
 			signal.Notify(make(chan os.Signal, 1), s)
+		} else {
+			signal.Notify(interrupted, s)
 		}
 	}
 	if root, err = filepath.Abs(".."); err != nil {
@@ -55,6 +58,12 @@ func run(m *testing.M) (int, error) {
 		return 0, err
 	}
 	binary = filepath.Join(dir, "wfs")
+	go func() {
+		<-interrupted
+		endAll()
+		os.RemoveAll(dir)
+		os.Exit(1)
+	}()
 	args, cgo := []string{"build", "-o", binary}, "CGO_ENABLED=0"
 	if raceBuild() {
 		args, cgo = append(args, "-race"), "CGO_ENABLED=1"

@@ -40,6 +40,21 @@ func processes() []string {
 	return dirs
 }
 
+// endAll ends whatever runs the binary: a daemon unmounts, one that is stopped too.
+func endAll() {
+	if !eventually(30*time.Second, func() bool {
+		for _, dir := range processes() {
+			if pid, err := strconv.Atoi(filepath.Base(dir)); err == nil {
+				syscall.Kill(pid, syscall.SIGTERM)
+				syscall.Kill(pid, syscall.SIGCONT)
+			}
+		}
+		return len(processes()) == 0
+	}) {
+		fmt.Fprintln(os.Stderr, kernelStacks())
+	}
+}
+
 // kernelStacks is what every thread that runs the binary does in the kernel, for the
 // message of a test that hung.
 func kernelStacks() string {
