@@ -164,19 +164,48 @@ func TestDeviceHangs(t *testing.T) {
 	}
 	refused(t, []string{"umount", f.path}, f.path, "busy")
 	for _, cmd := range readers {
-		must(t, cmd.Process.Kill())
-		ended := make(chan struct{})
-		go func() { cmd.Wait(); close(ended) }()
-		select {
-		case <-ended:
-		case <-time.After(30 * time.Second):
-			t.Error("a reader that was killed stays")
-		}
+		killReader(t, cmd)
 	}
 	release()
 	if got, err := os.ReadFile(tensorFile(f.path, 3)); err != nil || !bytes.Equal(got, f.want[3]) {
 		t.Errorf("when the device is back: %d bytes, %v", len(got), err)
 	}
+}
+
+// killReader kills a program that waits for the device, and sees that it ends.
+func killReader(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	must(t, cmd.Process.Kill())
+	ended := make(chan struct{})
+	go func() { cmd.Wait(); close(ended) }()
+	select {
+	case <-ended:
+	case <-time.After(30 * time.Second):
+		t.Error("a reader that was killed stays")
+	}
+}
+
+// TestDeviceHangsInFstat reads what is in memory while the device does not say whether
+// the file is as it was: a reader can be killed then too.
+func TestDeviceHangsInFstat(t *testing.T) {
+	f := mountFaulty(t)
+	// With O_DIRECT the reader itself waits for the answer, and not for a page.
+	file, err := os.OpenFile(filepath.Join(f.path, "meta", "index.json"), os.O_RDONLY|syscall.O_DIRECT, 0)
+	must(t, err)
+	defer file.Close()
+	back := make(chan struct{})
+	defer close(back)
+	f.faults.set(func(_ string, off int64) fault {
+		if off == fstat {
+			return fault{until: back}
+		}
+		return fault{}
+	})
+	cmd := exec.Command("cat")
+	cmd.Stdin = file
+	must(t, cmd.Start())
+	time.Sleep(200 * time.Millisecond) // it hangs by now; if not, the test is the easier
+	killReader(t, cmd)
 }
 
 // TestDeviceHangsForever unmounts while the device hangs: no mount and no reader stays.
@@ -191,14 +220,7 @@ func TestDeviceHangsForever(t *testing.T) {
 	if r := wfs(t, "umount", "--lazy", f.path); r.code != 0 {
 		t.Errorf("umount --lazy: %s", r.stderr)
 	}
-	must(t, cmd.Process.Kill())
-	ended := make(chan struct{})
-	go func() { cmd.Wait(); close(ended) }()
-	select {
-	case <-ended:
-	case <-time.After(30 * time.Second):
-		t.Error("the reader stays")
-	}
+	killReader(t, cmd)
 	if !eventually(30*time.Second, func() bool { return !isMounted(f.path) && len(daemons(f.path)) == 0 }) {
 		t.Error("the mount or its daemon stays")
 	}

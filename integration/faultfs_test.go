@@ -13,7 +13,8 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 )
 
-// fault is what a read of a failing device meets: an error, fewer bytes, or a wait.
+// fault is what a read of a failing device meets: an error, fewer bytes, or a wait. An
+// fstat meets only what hangs.
 type fault struct {
 	errno syscall.Errno
 	short int  // so many bytes at most; 0 is no limit
@@ -57,7 +58,21 @@ func (f *faults) of(name string, off int64) fault {
 	return f.rule(name, off)
 }
 
-var _ = (fs.NodeOpener)((*device)(nil))
+// fstat is the offset by which a rule is asked of an fstat.
+const fstat = -1
+
+var (
+	_ = (fs.NodeGetattrer)((*device)(nil))
+	_ = (fs.NodeOpener)((*device)(nil))
+)
+
+// Getattr implements fs.NodeGetattrer.
+func (d *device) Getattr(ctx context.Context, file fs.FileHandle, out *fuse.AttrOut) syscall.Errno {
+	if f := d.faults.of(filepath.Base(d.Path(d.Root())), fstat); f.until != nil {
+		<-f.until
+	}
+	return d.LoopbackNode.Getattr(ctx, file, out)
+}
 
 // Open implements fs.NodeOpener.
 func (d *device) Open(context.Context, uint32) (fs.FileHandle, uint32, syscall.Errno) {

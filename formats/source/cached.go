@@ -26,6 +26,9 @@ func isLocal(f *os.File) bool {
 	return err == nil || err == unix.EAGAIN
 }
 
+// Local says that ReadCached and Verify do not wait.
+func (s *Source) Local() bool { return s.local }
+
 // ReadCached is ReadAt that does not wait for a device: where not all bytes are in the
 // page cache, the error is ErrNotCached. It costs a read no more than the system call,
 // while one that may wait has to be watched.
