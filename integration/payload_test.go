@@ -19,7 +19,7 @@ const changing = "execve,execveat,fork,vfork,connect,sendto,bind,unlink,unlinkat
 // harmlessCall is a call of the program's own start, or an open that reads; the second
 // half of a call, whose first half was judged; or a thread that ended with the process
 // before strace knew what it was about to call (strace(1): "???").
-var harmlessCall = regexp.MustCompile(`^\d*\s*(execve\("[^"]*wfs"|open(at)?\([^,]*,? ?"[^"]*", O_RDONLY|<\.\.\. \w+ resumed>|\?\?\?\(|\+\+\+|---|strace:)`)
+var harmlessCall = regexp.MustCompile(`^\d*\s*(execve\("[^"]*wfs"|open(at)?\([^,]*,? ?"[^"]*", O_RDONLY|<\.\.\. \w+ resumed>|\?\?\?\(( <unfinished|\) += \?)|\+\+\+|---|strace:)`)
 
 // TestPayloads gives wfs pickles that would leave a mark, connect or delete, in every
 // position of every container, under strace: it reports them and does none of it. The
@@ -118,7 +118,7 @@ var (
 	pidOrNumber = regexp.MustCompile(`0x[0-9a-f]+|\d+`)
 	// The second half of a call that another thread's call cut in two, the end of a thread,
 	// a signal, and an open that reads.
-	noChange = regexp.MustCompile(`<\.\.\. \w+ resumed>|\?\?\?\(|<detached|\+\+\+|---|O_RDONLY`)
+	noChange = regexp.MustCompile(`<\.\.\. \w+ resumed>|\?\?\?\(( <unfinished|\) += \?)|<detached|\+\+\+|---|O_RDONLY`)
 	// What follows the arguments: the result, or that it comes in a line of its own.
 	afterArguments = regexp.MustCompile(`(\) += | <unfinished ).*`)
 )

@@ -16,38 +16,36 @@ import (
 // daemons is the processes of the binary that were started for a mountpoint.
 func daemons(mountpoint string) []int {
 	var pids []int
-	for _, dir := range processes() {
-		cmdline, err := os.ReadFile(filepath.Join(dir, "cmdline"))
-		if err != nil || !slices.Contains(strings.Split(string(cmdline), "\x00"), mountpoint) {
-			continue
-		}
-		if pid, err := strconv.Atoi(filepath.Base(dir)); err == nil {
+	for _, pid := range processes() {
+		cmdline, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if err == nil && slices.Contains(strings.Split(string(cmdline), "\x00"), mountpoint) {
 			pids = append(pids, pid)
 		}
 	}
 	return pids
 }
 
-// processes are the directories in /proc of all that run the binary.
-func processes() []string {
-	var dirs []string
+// processes is all that run the binary.
+func processes() []int {
+	var pids []int
 	exes, _ := filepath.Glob("/proc/[0-9]*/exe")
 	for _, exe := range exes {
-		if target, err := os.Readlink(exe); err == nil && target == binary {
-			dirs = append(dirs, filepath.Dir(exe))
+		if target, err := os.Readlink(exe); err != nil || target != binary {
+			continue
+		}
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(exe))); err == nil {
+			pids = append(pids, pid)
 		}
 	}
-	return dirs
+	return pids
 }
 
 // endAll ends whatever runs the binary: a daemon unmounts, one that is stopped too.
 func endAll() {
 	if !eventually(30*time.Second, func() bool {
-		for _, dir := range processes() {
-			if pid, err := strconv.Atoi(filepath.Base(dir)); err == nil {
-				syscall.Kill(pid, syscall.SIGTERM)
-				syscall.Kill(pid, syscall.SIGCONT)
-			}
+		for _, pid := range processes() {
+			syscall.Kill(pid, syscall.SIGTERM)
+			syscall.Kill(pid, syscall.SIGCONT)
 		}
 		return len(processes()) == 0
 	}) {
@@ -59,10 +57,10 @@ func endAll() {
 // message of a test that hung.
 func kernelStacks() string {
 	var b strings.Builder
-	for _, dir := range processes() {
-		cmdline, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
-		fmt.Fprintf(&b, "%s %q\n", dir, cmdline)
-		threads, _ := filepath.Glob(filepath.Join(dir, "task/*"))
+	for _, pid := range processes() {
+		cmdline, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		fmt.Fprintf(&b, "%d %q\n", pid, cmdline)
+		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
 		for _, thread := range threads {
 			stat, _ := os.ReadFile(filepath.Join(thread, "stat"))
 			stack, _ := os.ReadFile(filepath.Join(thread, "stack"))

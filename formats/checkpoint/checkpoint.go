@@ -112,11 +112,12 @@ func ByteSize(d DType, shape []int64) (int64, error) {
 		return 0, err
 	}
 	hi, total := bits.Mul64(uint64(count), uint64(d.Bits()))
-	if hi >= 8 || hi<<61|total>>3 > 1<<62 {
+	size := hi<<61 | total>>3
+	if hi >= 8 || size > 1<<62 {
 		return 0, fmt.Errorf("shape %v overflows", shape)
 	}
 	if total%8 != 0 {
 		return 0, fmt.Errorf("shape %v of %s does not fill whole bytes", shape, d)
 	}
-	return int64(hi<<61 | total>>3), nil
+	return int64(size), nil
 }
