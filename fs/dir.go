@@ -5,7 +5,7 @@ import (
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 
-	"wfs/formats/view"
+	"wfs/formats/tree"
 )
 
 // OpenDir lets the kernel keep the listing.
@@ -19,16 +19,16 @@ func (fs *fileSystem) OpenDir(_ <-chan struct{}, input *fuse.OpenIn, out *fuse.O
 
 // listing is one entry of a directory as readdir has it. Positions 0 and 1 are "."
 // and "..", the rest are the directory's own.
-func listing(d *view.Dir, position int) (fuse.DirEntry, view.Node) {
+func listing(d *tree.Dir, position int) (fuse.DirEntry, tree.Node) {
 	up := d
 	if d.Parent != nil {
 		up = d.Parent
 	}
 	switch position {
 	case 0:
-		return fuse.DirEntry{Name: ".", Ino: d.Ino, Mode: syscall.S_IFDIR}, view.Node{}
+		return fuse.DirEntry{Name: ".", Ino: d.Ino, Mode: syscall.S_IFDIR}, tree.Node{}
 	case 1:
-		return fuse.DirEntry{Name: "..", Ino: up.Ino, Mode: syscall.S_IFDIR}, view.Node{}
+		return fuse.DirEntry{Name: "..", Ino: up.Ino, Mode: syscall.S_IFDIR}, tree.Node{}
 	}
 	name, n := d.Entry(position - 2)
 	if n.Dir != nil {
@@ -39,14 +39,14 @@ func listing(d *view.Dir, position int) (fuse.DirEntry, view.Node) {
 
 // ReadDir lists names. The offset is the position in the listing.
 func (fs *fileSystem) ReadDir(_ <-chan struct{}, input *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
-	return fs.list(input, func(e fuse.DirEntry, _ view.Node) bool { return out.AddDirEntry(e) })
+	return fs.list(input, func(e fuse.DirEntry, _ tree.Node) bool { return out.AddDirEntry(e) })
 }
 
 // ReadDirPlus lists names with their attributes: ls -l of 200 000 files asks once
 // for hundreds of files instead of once for each.
 func (fs *fileSystem) ReadDirPlus(_ <-chan struct{}, input *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
 	answers := true
-	status := fs.list(input, func(e fuse.DirEntry, n view.Node) bool {
+	status := fs.list(input, func(e fuse.DirEntry, n tree.Node) bool {
 		if answers = fs.sized(n, input.Pid); !answers {
 			return false
 		}
@@ -54,7 +54,7 @@ func (fs *fileSystem) ReadDirPlus(_ <-chan struct{}, input *fuse.ReadIn, out *fu
 		if entry == nil {
 			return false
 		}
-		if n != (view.Node{}) { // "." and ".." are not looked up
+		if n != (tree.Node{}) { // "." and ".." are not looked up
 			fs.entry(n, entry)
 		}
 		return true
@@ -65,7 +65,7 @@ func (fs *fileSystem) ReadDirPlus(_ <-chan struct{}, input *fuse.ReadIn, out *fu
 	return status
 }
 
-func (fs *fileSystem) list(input *fuse.ReadIn, add func(fuse.DirEntry, view.Node) bool) fuse.Status {
+func (fs *fileSystem) list(input *fuse.ReadIn, add func(fuse.DirEntry, tree.Node) bool) fuse.Status {
 	n, ok := fs.node(input.NodeId)
 	if !ok || n.Dir == nil {
 		return fuse.ENOTDIR

@@ -9,7 +9,7 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 
 	"wfs/formats/source"
-	"wfs/formats/view"
+	"wfs/formats/tree"
 )
 
 // errnoOf is the one place where errors become errnos.
@@ -35,7 +35,7 @@ type faultLog struct {
 	last map[uint64]time.Time
 }
 
-// due says whether an error of the inode is to be logged now.
+// due reports whether an error of the inode is to be logged now.
 func (l *faultLog) due(ino uint64) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -51,13 +51,13 @@ func (l *faultLog) due(ino uint64) bool {
 }
 
 // fail counts and logs an error, and maps it.
-func (fs *fileSystem) fail(f *view.File, offset uint64, err error) fuse.Status {
+func (fs *fileSystem) fail(f *tree.File, offset uint64, err error) fuse.Status {
 	if errors.Is(err, errGone) {
 		return fuse.Status(errnoOf(err)) // no fault
 	}
 	fs.counters.errors.Add(1)
 	if fs.faults.due(f.Ino) {
-		fs.opt.Log.Error("read failed", "file", f.Source.Path, "inode", f.Ino, "offset", offset, "error", err)
+		fs.opt.Log.Error("read failed", "file", f.Source.Path(), "inode", f.Ino, "offset", offset, "error", err)
 	}
 	return fuse.Status(errnoOf(err))
 }

@@ -1,4 +1,4 @@
-// Package fs serves a view.Tree through FUSE. It knows no format: names, sizes and
+// Package fs serves a tree.Tree through FUSE. It knows no format: names, sizes and
 // bytes are the tree's.
 //
 // The tree never changes while it is mounted, so the low-level API of go-fuse serves
@@ -10,6 +10,8 @@
 package fs
 
 import (
+	"cmp"
+	"context"
 	"log/slog"
 	"sync/atomic"
 	"syscall"
@@ -18,7 +20,7 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 
-	"wfs/formats/view"
+	"wfs/formats/tree"
 )
 
 // forever is how long the kernel may keep what never changes.
@@ -32,7 +34,7 @@ const nameMax = 255
 
 // Options are the choices of a mount.
 type Options struct {
-	// Source names the mount in /proc/mounts, behind "wfs:".
+	// Source names the mount in /proc/mounts, after "wfs:".
 	Source string
 	// UID and GID own the files.
 	UID, GID uint32
@@ -41,7 +43,9 @@ type Options struct {
 	AllowOther bool
 	// XAttr shows extended attributes on tensor files.
 	XAttr bool
-	Log   *slog.Logger
+	// Patience is how long a request may wait for its source; 0 is a minute.
+	Patience time.Duration
+	Log      *slog.Logger
 	// Debug logs every request.
 	Debug bool
 }
@@ -50,7 +54,7 @@ type Options struct {
 // use for is answered by defaultFS.
 type fileSystem struct {
 	fuse.RawFileSystem
-	tree    *view.Tree
+	tree    *tree.Tree
 	opt     Options
 	server  *fuse.Server
 	started time.Time
@@ -65,8 +69,8 @@ type fileSystem struct {
 
 var _ fuse.RawFileSystem = (*fileSystem)(nil)
 
-func newFileSystem(tree *view.Tree, opt Options) *fileSystem {
-	return &fileSystem{RawFileSystem: readOnly{fuse.NewDefaultRawFileSystem()}, tree: tree, opt: opt, started: time.Now(), waits: waiting{patience: patience}}
+func newFileSystem(tree *tree.Tree, opt Options) *fileSystem {
+	return &fileSystem{RawFileSystem: readOnly{fuse.NewDefaultRawFileSystem()}, tree: tree, opt: opt, started: time.Now(), waits: waiting{patience: cmp.Or(opt.Patience, defaultPatience)}}
 }
 
 // String names the file system in go-fuse's messages.
@@ -76,9 +80,9 @@ func (fs *fileSystem) String() string { return "wfs" }
 func (fs *fileSystem) Init(server *fuse.Server) { fs.server = server }
 
 // node finds a node by its inode number, which is all that the kernel knows.
-func (fs *fileSystem) node(ino uint64) (view.Node, bool) {
+func (fs *fileSystem) node(ino uint64) (tree.Node, bool) {
 	if ino == 0 || ino > uint64(len(fs.tree.Nodes)) {
-		return view.Node{}, false
+		return tree.Node{}, false
 	}
 	return fs.tree.Nodes[ino-1], true
 }
@@ -107,11 +111,11 @@ func (fs *fileSystem) Lookup(_ <-chan struct{}, header *fuse.InHeader, name stri
 
 // sized makes the size of a node known, for which the source is read once. It says no
 // where the source does not answer.
-func (fs *fileSystem) sized(n view.Node, caller uint32) bool {
+func (fs *fileSystem) sized(n tree.Node, caller uint32) bool {
 	if n.File == nil || !n.File.Lazy() {
 		return true
 	}
-	_, err := wait(&fs.waits, n.File.Source, caller, func() (int64, error) { return n.File.Size(), nil }, func(int64) {})
+	_, err := wait(&fs.waits, n.File.Source, caller, func(context.Context) (int64, error) { return n.File.Size(), nil }, func(int64) {})
 	return err == nil
 }
 
@@ -119,7 +123,7 @@ func (fs *fileSystem) sized(n view.Node, caller uint32) bool {
 func (fs *fileSystem) Forget(_, _ uint64) {}
 
 // entry fills the answer to a lookup.
-func (fs *fileSystem) entry(n view.Node, out *fuse.EntryOut) {
+func (fs *fileSystem) entry(n tree.Node, out *fuse.EntryOut) {
 	fs.attr(n, &out.Attr)
 	out.NodeId = out.Ino
 	out.Generation = 1
@@ -144,7 +148,7 @@ func (fs *fileSystem) GetAttr(_ <-chan struct{}, input *fuse.GetAttrIn, out *fus
 	return fuse.OK
 }
 
-func (fs *fileSystem) attr(n view.Node, a *fuse.Attr) {
+func (fs *fileSystem) attr(n tree.Node, a *fuse.Attr) {
 	a.Uid, a.Gid = fs.opt.UID, fs.opt.GID
 	a.Blksize = blockSize
 	if n.Dir != nil {
@@ -162,7 +166,8 @@ func (fs *fileSystem) attr(n view.Node, a *fuse.Attr) {
 	if f.Counted { // one form of the weights: du would add up all
 		a.Blocks = (a.Size + 511) / 512
 	}
-	a.SetTimes(&f.Source.ModTime, &f.Source.ModTime, &f.Source.ModTime)
+	at := f.Source.ModTime()
+	a.SetTimes(&at, &at, &at)
 }
 
 // Access answers access(2) and chdir(2), where default_permissions is not set: what

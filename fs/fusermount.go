@@ -22,7 +22,7 @@ func haveFusermount() error {
 	return nil
 }
 
-// mayAllowOther says whether users may ask for allow_other. fusermount3 says it too,
+// mayAllowOther reports whether users may ask for allow_other. fusermount3 says it too,
 // and by a name that is not a flag of ours.
 func mayAllowOther(conf string) error {
 	f, err := os.Open(conf)

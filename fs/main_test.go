@@ -17,6 +17,7 @@ import (
 	"wfs/formats/checkpoint"
 	"wfs/formats/segment"
 	"wfs/formats/source"
+	"wfs/formats/tree"
 	"wfs/formats/view"
 )
 
@@ -40,9 +41,9 @@ func tensor(key string, data segment.Data) *checkpoint.Tensor {
 
 // modelOf is a model whose tensors are in src; src itself is a file of it too, so that
 // one file is passed through.
-func modelOf(src *source.Source, tensors ...*checkpoint.Tensor) *checkpoint.Model {
+func modelOf(src source.Source, tensors ...*checkpoint.Tensor) *checkpoint.Model {
 	return &checkpoint.Model{
-		Path: src.Path,
+		Path: src.Path(),
 		Sets: []*checkpoint.Set{{Shards: []checkpoint.Shard{{
 			Checkpoint: &checkpoint.Checkpoint{Format: "test", Source: src, Separator: ".", Framework: "pt", Tensors: tensors},
 			ViewName:   "model.safetensors",
@@ -51,16 +52,16 @@ func modelOf(src *source.Source, tensors ...*checkpoint.Tensor) *checkpoint.Mode
 	}
 }
 
-func treeOf(t testing.TB, m *checkpoint.Model) *view.Tree {
+func treeOf(t testing.TB, m *checkpoint.Model) *tree.Tree {
 	t.Helper()
-	tree, err := view.Build(m, view.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tree
+	plan, err := view.New(m, view.Rules{})
+	must(t, err)
+	built, err := tree.Build(plan, tree.Options{})
+	must(t, err)
+	return built
 }
 
-func open(t testing.TB, path string) *source.Source {
+func open(t testing.TB, path string) source.Source {
 	t.Helper()
 	src, err := source.Open(path)
 	if err != nil {
@@ -71,7 +72,7 @@ func open(t testing.TB, path string) *source.Source {
 }
 
 // ranges is n tensors of one size in a source; the second of them is tied to the first.
-func ranges(src *source.Source, n int) []*checkpoint.Tensor {
+func ranges(src source.Source, n int) []*checkpoint.Tensor {
 	part := src.Size() / int64(n)
 	var all []*checkpoint.Tensor
 	for i := range n {
@@ -81,7 +82,7 @@ func ranges(src *source.Source, n int) []*checkpoint.Tensor {
 }
 
 // mount serves a tree for the time of a test.
-func mount(t testing.TB, tree *view.Tree, opt Options) (*Server, string) {
+func mount(t testing.TB, tree *tree.Tree, opt Options) (*Server, string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("mounting in a test takes root")

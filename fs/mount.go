@@ -14,7 +14,7 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 
-	"wfs/formats/view"
+	"wfs/formats/tree"
 )
 
 // The read path as it was measured: splice is no lever, and asynchronous reads are worth
@@ -55,7 +55,7 @@ type Stats struct {
 
 // Mount serves tree at mountpoint, an existing directory. It returns when the root
 // answers. Root mounts by itself, everybody else through fusermount3.
-func Mount(tree *view.Tree, mountpoint string, opt Options) (*Server, error) {
+func Mount(tree *tree.Tree, mountpoint string, opt Options) (*Server, error) {
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}

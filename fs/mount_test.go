@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"wfs/formats/view"
+	"wfs/formats/tree"
 )
 
 // TestCycles mounts, reads and unmounts many times, and counts what is left.
@@ -109,10 +109,10 @@ func TestRefused(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("mounting in a test takes root")
 	}
-	tree := &view.Tree{Root: &view.Dir{Ino: 1}}
-	tree.Nodes = []view.Node{{Dir: tree.Root}}
+	empty := &tree.Tree{Root: &tree.Dir{Ino: 1}}
+	empty.Nodes = []tree.Node{{Dir: empty.Root}}
 	files := descriptors(t)
-	if _, err := Mount(tree, filepath.Join(t.TempDir(), "missing"), Options{}); !errors.Is(err, unix.ENOENT) {
+	if _, err := Mount(empty, filepath.Join(t.TempDir(), "missing"), Options{}); !errors.Is(err, unix.ENOENT) {
 		t.Errorf("a mountpoint that is missing: %v", err)
 	}
 	if now := descriptors(t); now > files {

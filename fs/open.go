@@ -1,6 +1,7 @@
 package fs
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"syscall"
@@ -9,12 +10,12 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 
 	"wfs/formats/segment"
-	"wfs/formats/view"
+	"wfs/formats/tree"
 )
 
 // openFile is what all opens of an inode share: its bytes, made by the first of them.
 type openFile struct {
-	file  *view.File
+	file  *tree.File
 	opens int // guarded by openFiles.mu
 
 	once    sync.Once // guards the rest
@@ -42,7 +43,7 @@ type openFiles struct {
 const maxRecent = 1024
 
 // acquire counts one open more of a file.
-func (t *openFiles) acquire(f *view.File) *openFile {
+func (t *openFiles) acquire(f *tree.File) *openFile {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	o := t.open[f.Ino]
@@ -57,7 +58,7 @@ func (t *openFiles) acquire(f *view.File) *openFile {
 	return o
 }
 
-// release takes one open back, and says whether it was the last.
+// release takes one open back, and reports whether it was the last.
 func (t *openFiles) release(o *openFile) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -101,7 +102,7 @@ func (fs *fileSystem) Open(_ <-chan struct{}, input *fuse.OpenIn, out *fuse.Open
 	if input.Flags&syscall.O_ACCMODE != syscall.O_RDONLY {
 		return fuse.EROFS
 	}
-	o, err := wait(&fs.waits, n.File.Source, input.Pid, func() (*openFile, error) {
+	o, err := wait(&fs.waits, n.File.Source, input.Pid, func(context.Context) (*openFile, error) {
 		o := fs.files.acquire(n.File)
 		o.once.Do(func() { o.err = fs.prepare(o) })
 		err := o.err

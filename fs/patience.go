@@ -2,6 +2,7 @@ package fs
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -13,12 +14,10 @@ import (
 	"wfs/formats/source"
 )
 
-// patience is how long a request may wait for its source: a disk that fails, a server
-// that is gone, another FUSE file system whose daemon hangs. It is a variable for the
-// sake of tests.
-var patience = time.Minute
-
 const (
+	// defaultPatience is how long a request may wait for its source: a disk that fails, a
+	// server that is gone, another FUSE file system whose daemon hangs.
+	defaultPatience = time.Minute
 	// lookInterval is how often a request that waits looks after its caller.
 	lookInterval = 100 * time.Millisecond
 	// maxHung is how many requests of one source may hang after they were answered.
@@ -40,7 +39,7 @@ type waiting struct {
 	patience time.Duration
 
 	mu   sync.Mutex
-	hung map[*source.Source]int
+	hung map[source.Source]int
 }
 
 // wait does work, which reads src for the thread caller, and gives it up when the
@@ -48,13 +47,16 @@ type waiting struct {
 // files, because it has no more than maxBackground requests of a mount under way that no
 // process waits for (read-ahead); and a reader that is killed could not end, because it
 // waits for its answer all the same (fs/fuse/dev.c, request_wait_answer). Work that was
-// given up goes on until the source answers: what it writes to must be its own, and undo
-// takes its outcome back.
-func wait[T any](w *waiting, src *source.Source, caller uint32, work func() (T, error), undo func(T)) (T, error) {
+// given up is told so by its context, and goes on until the source answers where that can
+// not be interrupted: what it writes to must be its own, and undo takes its outcome back.
+func wait[T any](w *waiting, src source.Source, caller uint32, work func(context.Context) (T, error), undo func(T)) (T, error) {
 	type outcome struct {
 		value T
 		err   error
 	}
+	var none T
+	ctx, giveUp := context.WithCancelCause(context.Background())
+	defer giveUp(nil)
 	start := func() chan outcome {
 		done := make(chan outcome, 1)
 		go func() {
@@ -65,11 +67,10 @@ func wait[T any](w *waiting, src *source.Source, caller uint32, work func() (T, 
 				}
 				done <- o
 			}()
-			o.value, o.err = work()
+			o.value, o.err = work(ctx)
 		}()
 		return done
 	}
-	var none T
 	var done chan outcome // nil until the source has room for one more
 	began := time.Now()
 	look := time.NewTicker(lookInterval)
@@ -86,14 +87,15 @@ func wait[T any](w *waiting, src *source.Source, caller uint32, work func() (T, 
 		var err error
 		switch waited := time.Since(began); {
 		case done == nil && waited > min(fullPatience, w.patience):
-			return none, fmt.Errorf("%s: %w: %d requests wait for it", src.Path, errHung, maxHung)
+			return none, fmt.Errorf("%s: %w: %d requests wait for it", src.Path(), errHung, maxHung)
 		case waited > w.patience:
-			err = fmt.Errorf("%s: %w for %v", src.Path, errHung, w.patience)
+			err = fmt.Errorf("%s: %w for %v", src.Path(), errHung, w.patience)
 		case gone(caller):
 			err = errGone
 		default:
 			continue
 		}
+		giveUp(err)
 		if done != nil {
 			w.add(src, 1)
 			go func() {
@@ -108,24 +110,24 @@ func wait[T any](w *waiting, src *source.Source, caller uint32, work func() (T, 
 }
 
 // full says that as many requests hang in a source as may.
-func (w *waiting) full(src *source.Source) bool {
+func (w *waiting) full(src source.Source) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.hung[src] >= maxHung
 }
 
-func (w *waiting) add(src *source.Source, n int) {
+func (w *waiting) add(src source.Source, n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.hung == nil {
-		w.hung = map[*source.Source]int{}
+		w.hung = map[source.Source]int{}
 	}
 	if w.hung[src] += n; w.hung[src] == 0 {
 		delete(w.hung, src)
 	}
 }
 
-// gone says whether a thread has ended or was killed: SIGKILL is pending for every
+// gone reports whether a thread has ended or was killed: SIGKILL is pending for every
 // thread of a process that a signal ends, whichever that was (kernel/signal.c,
 // complete_signal). An INTERRUPT request alone would say less: any signal makes the
 // kernel send one, to a program that has a handler EINTR from a file is news, and in a

@@ -20,9 +20,6 @@ import (
 // hungMount has a good tensor and one that hangs while on is set.
 func hungMount(t *testing.T, wait time.Duration, size int64) (server *Server, dir string, on *atomic.Bool, release func(), log *lines) {
 	t.Helper()
-	was := patience
-	patience = wait
-	t.Cleanup(func() { patience = was })
 	path, _ := randomFile(t, 1<<20)
 	good, other := open(t, path), open(t, path)
 	on = &atomic.Bool{}
@@ -38,7 +35,7 @@ func hungMount(t *testing.T, wait time.Duration, size int64) (server *Server, di
 	m.Sets = append(m.Sets, modelOf(good, tensor("good", &segment.Range{Src: good, N: good.Size()})).Sets...)
 	m.Sets[1].Dir, m.Files = "second", nil
 	log = &lines{}
-	server, dir = mount(t, treeOf(t, m), Options{Log: log.logger()})
+	server, dir = mount(t, treeOf(t, m), Options{Log: log.logger(), Patience: wait})
 	t.Cleanup(func() {
 		release()
 		eventually(t, "the requests that hung have ended", func() bool { return hung(server) == 0 })
@@ -113,13 +110,10 @@ func TestHung(t *testing.T) {
 
 // TestHungOpen has a source that hangs when a file is opened; nothing stays open.
 func TestHungOpen(t *testing.T) {
-	was := patience
-	patience = 2 * time.Second
-	t.Cleanup(func() { patience = was })
 	path, _ := randomFile(t, 1<<20)
 	src := open(t, path)
 	slow := hanging{&segment.Range{Src: src, N: 1 << 20}, &atomic.Bool{}, make(chan struct{}, 100), make(chan struct{})}
-	server, dir := mount(t, treeOf(t, modelOf(src, tensor("slow", slow))), Options{Log: testLog(t)})
+	server, dir := mount(t, treeOf(t, modelOf(src, tensor("slow", slow))), Options{Log: testLog(t), Patience: 2 * time.Second})
 	npy := filepath.Join(dir, "tensors/slow.npy")
 	_, err := os.Stat(npy)
 	must(t, err)

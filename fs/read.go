@@ -1,6 +1,7 @@
 package fs
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"runtime/debug"
@@ -9,6 +10,7 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 
 	"wfs/formats/segment"
+	"wfs/formats/source"
 )
 
 // buffers are of the largest request. A read has one of its own, because it may go on
@@ -16,7 +18,7 @@ import (
 var buffers = sync.Pool{New: func() any { b := make([]byte, maxRequest); return &b }}
 
 // filled is the answer to a read. With Slices, go-fuse writes the buffer as it is, and
-// calls Done behind that; without, it would call Done first (fuse/protocol-server.go).
+// calls Done after that; without, it would call Done first (fuse/protocol-server.go).
 type filled struct {
 	buffer *[]byte
 	n      int
@@ -41,7 +43,7 @@ func (r filled) Size() int { return r.n }
 // Done implements fuse.ReadResult.
 func (r filled) Done() { buffers.Put(r.buffer) }
 
-// Read answers with what the file holds at an offset. The source is verified behind the
+// Read answers with what the file holds at an offset. The source is verified after the
 // read: bytes that were read while it changed are not handed out.
 func (fs *fileSystem) Read(_ <-chan struct{}, input *fuse.ReadIn, buf []byte) (fuse.ReadResult, fuse.Status) {
 	o := fs.files.get(input.Fh)
@@ -49,21 +51,21 @@ func (fs *fileSystem) Read(_ <-chan struct{}, input *fuse.ReadIn, buf []byte) (f
 		return nil, fuse.EBADF
 	}
 	// Most of what is read lies in the page cache of a local file system, where there is
-	// nothing to wait for. Elsewhere Verify alone may hang, also behind bytes of our own.
-	if o.file.Source.Local() {
+	// nothing to wait for. Elsewhere Verify alone may hang, also with bytes of our own.
+	if source.Instant(o.file.Source) {
 		if n, err := o.read(buf, input.Offset, segment.ReadCached); err == nil && o.file.Source.Verify() == nil {
 			fs.counters.served(n)
 			return fuse.ReadResultData(buf[:n]), fuse.OK
 		}
 	}
 	size, offset := len(buf), input.Offset // input and buf are go-fuse's again when this returns
-	result, err := wait(&fs.waits, o.file.Source, input.Pid, func() (filled, error) {
+	result, err := wait(&fs.waits, o.file.Source, input.Pid, func(ctx context.Context) (filled, error) {
 		r := filled{buffer: buffers.Get().(*[]byte)}
 		if len(*r.buffer) < size {
 			*r.buffer = make([]byte, size)
 		}
 		var err error
-		if r.n, err = o.read((*r.buffer)[:size], offset, io.ReaderAt.ReadAt); err == nil {
+		if r.n, err = o.read((*r.buffer)[:size], offset, segment.ReadUntil(ctx)); err == nil {
 			err = o.file.Source.Verify()
 		}
 		if err != nil {
@@ -79,7 +81,7 @@ func (fs *fileSystem) Read(_ <-chan struct{}, input *fuse.ReadIn, buf []byte) (f
 }
 
 // read fills p as far as the file goes. Less than that is an error: the kernel takes
-// a short read for the end of the file and shows zeros behind it (fs/fuse/file.c,
+// a short read for the end of the file and shows zeros after it (fs/fuse/file.c,
 // fuse_short_read).
 func (o *openFile) read(p []byte, offset uint64, readAt segment.ReadFunc) (int, error) {
 	size := uint64(o.content.data.Size())

@@ -41,7 +41,7 @@ func TestStat(t *testing.T) {
 		if a.Mode&unix.S_IFMT == unix.S_IFDIR {
 			want = unix.S_IFDIR | 0o550
 		}
-		if a.Mode != want || a.Uid != 12 || a.Gid != 34 || a.Mtim.Nano() != src.ModTime.UnixNano() {
+		if a.Mode != want || a.Uid != 12 || a.Gid != 34 || a.Mtim.Nano() != src.ModTime().UnixNano() {
 			t.Errorf("%s: mode %o, owner %d:%d, mtime %v", path, a.Mode, a.Uid, a.Gid, a.Mtim)
 		}
 		count++

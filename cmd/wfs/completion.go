@@ -4,10 +4,9 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"wfs/formats/tree"
 
 	"github.com/spf13/pflag"
-
-	"wfs/formats/view"
 )
 
 var completionCommand = command{
@@ -40,7 +39,7 @@ exit codes: 0 success, 1 failure, 2 wrong usage`,
 
 // flagWords are the values of flags that take one of a few.
 var flagWords = map[string][]string{
-	"layout": {view.Full, view.HF, view.Tensors}, "log-level": {"error", "warn", "info", "debug"},
+	"layout": {tree.Full, tree.HF, tree.Tensors}, "log-level": {"error", "warn", "info", "debug"},
 }
 
 // argWords are the arguments of commands that take one of a few.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"os"
 	"strconv"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"wfs/formats"
 	"wfs/formats/checkpoint"
+	"wfs/formats/view"
 )
 
 var lsCommand = command{
@@ -39,20 +41,25 @@ exit codes: 0 success, 1 failure, 2 wrong usage`,
 				return usagef("ls takes one SOURCE")
 			}
 			raiseFileLimit()
-			model, err := formats.Open(args[0], formats.Options{Root: *root})
+			model, err := formats.Open(args[0])
 			if err != nil {
 				return err
 			}
 			defer model.Close()
+			plan, err := view.New(model, view.Rules{Root: *root})
+			if err != nil {
+				return err
+			}
 			out := bufio.NewWriterSize(os.Stdout, 1<<16)
+			tensors := fileTensors(plan)
 			if *root != "" {
-				viewOnly(model)
+				tensors = viewTensors(plan)
 			}
 			if *asJSON {
-				err = listJSON(out, model)
+				err = listJSON(out, plan, tensors)
 			} else {
-				printNotes(allNotes(model))
-				listTable(out, model)
+				printNotes(plan.Notes())
+				listTable(out, plan, tensors)
 			}
 			if err != nil {
 				return err
@@ -62,59 +69,70 @@ exit codes: 0 success, 1 failure, 2 wrong usage`,
 	},
 }
 
-// viewOnly leaves what the views hold, under the keys that they have in them. Ties
-// stay as they are: their names are those of the file.
-func viewOnly(model *checkpoint.Model) {
-	for _, set := range model.Sets {
-		for _, shard := range set.Shards {
-			views := shard.View()
-			tensors := make([]*checkpoint.Tensor, len(views))
-			for i, v := range views {
-				t := *v.Tensor
-				t.Key = v.Key
-				tensors[i] = &t
+// listed is a tensor of the list, and the file that it is in. Both have the directory of
+// their weights in front.
+type listed struct {
+	key, file string
+	*checkpoint.Tensor
+}
+
+// fileTensors goes over what the files hold, in their order.
+func fileTensors(plan *view.Plan) iter.Seq[listed] {
+	return func(yield func(listed) bool) {
+		for of, t := range plan.Model.Tensors() {
+			if !yield(listed{of.Set.Join(t.Key), of.Set.Join(of.Source.Name()), t}) {
+				return
 			}
-			shard.Tensors = tensors
 		}
 	}
 }
 
-// each calls fn for every tensor with the directory of its weights in front of its key.
-func each(model *checkpoint.Model, fn func(key, file string, t *checkpoint.Tensor)) {
-	for _, set := range model.Sets {
-		prefix := ""
-		if set.Dir != "" {
-			prefix = set.Dir + "/"
-		}
-		for _, shard := range set.Shards {
-			for _, t := range shard.Tensors {
-				fn(prefix+t.Key, prefix+shard.Source.Name(), t)
+// viewTensors goes over what the views hold, under the keys that they have in them. Ties
+// stay as they are: their names are those of the file.
+func viewTensors(plan *view.Plan) iter.Seq[listed] {
+	return func(yield func(listed) bool) {
+		for _, set := range plan.Sets {
+			for _, f := range set.Files {
+				for _, e := range f.Entries {
+					if !yield(listed{set.Join(e.Key), set.Join(f.Source.Name()), e.Tensor}) {
+						return
+					}
+				}
 			}
 		}
 	}
+}
+
+// omitted is what no file of a view can hold.
+func omitted(plan *view.Plan) []checkpoint.Omitted {
+	all := []checkpoint.Omitted{}
+	for _, s := range plan.Model.Shards() {
+		all = append(all, s.Omitted...)
+	}
+	return all
 }
 
 // listTable prints aligned columns: two passes, because a table of 100 000 rows
 // is not worth keeping.
-func listTable(w *bufio.Writer, model *checkpoint.Model) {
+func listTable(w *bufio.Writer, plan *view.Plan, tensors iter.Seq[listed]) {
 	header := [...]string{"KEY", "DTYPE", "SHAPE", "SIZE", "TIED"}
 	var width [4]int
-	row := func(key string, t *checkpoint.Tensor) [5]string {
+	row := func(t listed) [5]string {
 		tied := ""
 		if t.Tied != nil {
 			tied = visible(t.Tied.Key)
 		}
-		return [5]string{visible(key), t.DType.String(), shapeText(t.Shape), humanSize(t.Data.Size()), tied}
+		return [5]string{visible(t.key), t.DType.String(), shapeText(t.Shape), humanSize(t.Data.Size()), tied}
 	}
 	for i := range width {
 		width[i] = len(header[i])
 	}
-	each(model, func(key, _ string, t *checkpoint.Tensor) {
-		cells := row(key, t)
+	for t := range tensors {
+		cells := row(t)
 		for i := range width {
 			width[i] = max(width[i], utf8.RuneCountInString(cells[i]))
 		}
-	})
+	}
 	print := func(cells [5]string) {
 		for i, cell := range cells[:4] {
 			pad := width[i] - utf8.RuneCountInString(cell) + 2
@@ -132,13 +150,11 @@ func listTable(w *bufio.Writer, model *checkpoint.Model) {
 		w.WriteByte('\n')
 	}
 	print(header)
-	each(model, func(key, _ string, t *checkpoint.Tensor) { print(row(key, t)) })
-	for _, set := range model.Sets {
-		for _, s := range set.Shards {
-			for _, o := range s.Omitted {
-				fmt.Fprintf(w, "left out: %s: %s\n", visible(o.Key), visible(o.Reason))
-			}
-		}
+	for t := range tensors {
+		print(row(t))
+	}
+	for _, o := range omitted(plan) {
+		fmt.Fprintf(w, "left out: %s: %s\n", visible(o.Key), visible(o.Reason))
 	}
 }
 
@@ -154,29 +170,24 @@ type tensorEntry struct {
 	Hidden string  `json:"not_in_view,omitempty"`
 }
 
-func listJSON(w *bufio.Writer, model *checkpoint.Model) error {
+func listJSON(w *bufio.Writer, plan *view.Plan, tensors iter.Seq[listed]) error {
 	out := struct {
 		Source  string               `json:"source"`
 		Notes   []string             `json:"notes"`
 		Omitted []checkpoint.Omitted `json:"omitted"`
 		Tensors []tensorEntry        `json:"tensors"`
-	}{model.Path, append([]string{}, allNotes(model)...), []checkpoint.Omitted{}, []tensorEntry{}}
-	each(model, func(key, file string, t *checkpoint.Tensor) {
+	}{plan.Model.Path, append([]string{}, plan.Notes()...), omitted(plan), []tensorEntry{}}
+	for t := range tensors {
 		e := tensorEntry{
-			Key: key, DType: t.DType.String(), Shape: append([]int64{}, t.Shape...), Bytes: t.Data.Size(), File: file, Hidden: t.Hidden,
+			Key: t.key, DType: t.DType.String(), Shape: append([]int64{}, t.Shape...), Bytes: t.Data.Size(), File: t.file, Hidden: t.Hidden,
 		}
-		if !utf8.ValidString(key) {
-			e.Hex = fmt.Sprintf("%x", key)
+		if !utf8.ValidString(t.key) {
+			e.Hex = fmt.Sprintf("%x", t.key)
 		}
 		if t.Tied != nil {
 			e.Tied = t.Tied.Key
 		}
 		out.Tensors = append(out.Tensors, e)
-	})
-	for _, set := range model.Sets {
-		for _, s := range set.Shards {
-			out.Omitted = append(out.Omitted, s.Omitted...)
-		}
 	}
 	return json.NewEncoder(w).Encode(out)
 }

@@ -12,7 +12,9 @@ import (
 	"github.com/spf13/pflag"
 
 	"wfs/formats"
+	"wfs/formats/audit"
 	"wfs/formats/checkpoint"
+	"wfs/formats/tree"
 	"wfs/formats/view"
 	"wfs/fs"
 )
@@ -22,7 +24,7 @@ var mountCommand = command{
 	help: `
 SOURCE is a file that torch, safetensors or Keras wrote, or a Hugging Face directory.
 MOUNTPOINT is an empty directory; it is made when it is missing. The command returns
-when the mount answers, and leaves a daemon behind that serves it until wfs umount,
+when the mount answers, and leaves a daemon that serves it until wfs umount,
 or SIGTERM, SIGINT or SIGHUP. By a signal, a mount whose files are open is detached, and
 the daemon ends with the last of them, or with a second signal.
 
@@ -66,7 +68,7 @@ type MountOptions struct {
 }
 
 func newMountOptions() *MountOptions {
-	return &MountOptions{Layout: view.Full, UID: uint32(os.Getuid()), GID: uint32(os.Getgid()), Umask: "0", LogLevel: "info"}
+	return &MountOptions{Layout: tree.Full, UID: uint32(os.Getuid()), GID: uint32(os.Getgid()), Umask: "0", LogLevel: "info"}
 }
 
 // AddFlags registers the flags. What is set already is their default.
@@ -93,7 +95,7 @@ func (o *MountOptions) Validate() error {
 			return err
 		}
 	}
-	if !slices.Contains([]string{view.Full, view.HF, view.Tensors}, o.Layout) {
+	if !slices.Contains([]string{tree.Full, tree.HF, tree.Tensors}, o.Layout) {
 		return usagef("--layout is full, hf or tensors, not %q", o.Layout)
 	}
 	if _, err := o.umask(); err != nil {
@@ -155,17 +157,21 @@ func serve(opt *MountOptions, source, mountpoint string, ready func(notes []stri
 		return err
 	}
 	raiseFileLimit()
-	model, err := formats.Open(source, formats.Options{Root: opt.Root})
+	model, err := formats.Open(source)
 	if err != nil {
 		return err
 	}
 	defer model.Close()
+	plan, err := view.New(model, view.Rules{Root: opt.Root})
+	if err != nil {
+		return err
+	}
 	if opt.RefuseUnsafe {
 		if err := refuseUnsafe(model); err != nil {
 			return err
 		}
 	}
-	tree, err := view.Build(model, view.Options{Layout: opt.Layout})
+	files, err := tree.Build(plan, tree.Options{Layout: opt.Layout})
 	if err != nil {
 		return err
 	}
@@ -176,9 +182,9 @@ func serve(opt *MountOptions, source, mountpoint string, ready func(notes []stri
 	if err != nil {
 		return err
 	}
-	// Before there is a mount: a signal that came right behind it would leave it dead.
+	// Before there is a mount: a signal that came right after it would leave it dead.
 	signals := endings()
-	server, err := fs.Mount(tree, at, fs.Options{
+	server, err := fs.Mount(files, at, fs.Options{
 		Source: absolutePath(source), UID: opt.UID, GID: opt.GID, Umask: umask,
 		AllowOther: opt.AllowOther, XAttr: opt.XAttr, Debug: opt.Debug, Log: log,
 	})
@@ -187,8 +193,8 @@ func serve(opt *MountOptions, source, mountpoint string, ready func(notes []stri
 	}
 	control := listenControl(log, controlDirs(os.Geteuid()), statusOf(server, absolutePath(source), at))
 	defer control.Close()
-	log.Info("mounted", "source", source, "mountpoint", at, "tensors", tensorCount(model), "files", len(tree.Nodes))
-	if err := ready(slices.Concat(allNotes(model), tree.Notes)); err != nil {
+	log.Info("mounted", "source", source, "mountpoint", at, "tensors", model.Count(), "files", len(files.Nodes))
+	if err := ready(slices.Concat(plan.Notes(), files.Notes)); err != nil {
 		log.Error("unmounting: the command that started this daemon is gone", "error", err)
 		return errors.Join(err, server.Unmount(true))
 	}
@@ -205,47 +211,17 @@ func absolutePath(path string) string {
 	return path
 }
 
+// refuseUnsafe is an error where wfs scan would call a file dangerous.
 func refuseUnsafe(model *checkpoint.Model) error {
-	for _, set := range model.Sets {
-		for _, s := range set.Shards {
-			if s.Pickles == nil {
-				continue
-			}
-			report, err := s.Pickles()
-			if err != nil {
-				return fmt.Errorf("%s: %w", s.Source.Path, err)
-			}
-			if reason := report.Dangerous(); reason != "" {
-				return fmt.Errorf("%s: refused by --refuse-unsafe: %s", s.Source.Path, reason)
-			}
+	for report, err := range audit.Model(model) {
+		if err != nil {
+			return err
+		}
+		if reason := report.Dangerous(); reason != "" {
+			return fmt.Errorf("%s: refused by --refuse-unsafe: %s", report.Path, reason)
 		}
 	}
 	return nil
-}
-
-func tensorCount(model *checkpoint.Model) int {
-	n := 0
-	for _, set := range model.Sets {
-		for _, s := range set.Shards {
-			n += len(s.Tensors)
-		}
-	}
-	return n
-}
-
-// allNotes is the remarks of all files, each once.
-func allNotes(model *checkpoint.Model) []string {
-	notes := slices.Clone(model.Notes)
-	for _, set := range model.Sets {
-		for _, s := range set.Shards {
-			for _, n := range s.Notes {
-				if n = s.Source.Name() + ": " + n; !slices.Contains(notes, n) {
-					notes = append(notes, n)
-				}
-			}
-		}
-	}
-	return notes
 }
 
 func (o *MountOptions) level() (slog.Level, error) {

@@ -1,14 +1,11 @@
 package main
 
 import (
-	"io/fs"
 	"os"
-	"path/filepath"
+	"wfs/formats/audit"
+	"wfs/formats/source"
 
 	"github.com/spf13/pflag"
-
-	"wfs/formats"
-	"wfs/formats/pickle"
 )
 
 var scanCommand = command{
@@ -34,11 +31,11 @@ exit codes: 0 clean, 2 something unknown, 3 something dangerous, 1 a file could 
 				s.path(path)
 			}
 			switch {
-			case s.worst == pickle.Dangerous:
+			case s.worst == audit.Dangerous:
 				return exitError(exitDangerous)
 			case s.failed:
 				return exitError(exitFailure)
-			case s.worst == pickle.Unknown:
+			case s.worst == audit.Unknown:
 				return exitError(exitUnknown)
 			}
 			return nil
@@ -49,28 +46,30 @@ exit codes: 0 clean, 2 something unknown, 3 something dangerous, 1 a file could 
 // scan goes over files. One that cannot be read is said and does not hide the others.
 type scan struct {
 	asJSON bool
-	worst  pickle.Verdict
+	worst  audit.Verdict
 	failed bool
 }
 
 // path scans a file, or every file below a directory.
 func (s *scan) path(path string) {
-	filepath.WalkDir(path, func(file string, d fs.DirEntry, err error) error {
-		info, statErr := os.Stat(file)
-		switch {
-		case err != nil:
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		dir, err := source.OpenDir(path)
+		if err != nil {
 			s.fail(shortPath(err))
-		case statErr != nil:
-			s.fail(shortPath(statErr))
-		case info.Mode().IsRegular():
-			if err := s.file(file); err != nil {
-				s.fail(err)
-			}
-		case info.IsDir() && file == path && !d.IsDir(): // a link to a directory
-			s.path(filepath.Clean(path) + "/.")
+			return
 		}
-		return nil
-	})
+		for report, err := range audit.Dir(dir) {
+			s.add(report, err)
+		}
+		return
+	}
+	src, err := source.Open(path)
+	if err != nil {
+		s.fail(shortPath(err))
+		return
+	}
+	defer src.Close()
+	s.add(audit.File(src))
 }
 
 func (s *scan) fail(err error) {
@@ -78,18 +77,21 @@ func (s *scan) fail(err error) {
 	s.failed = true
 }
 
-func (s *scan) file(path string) error {
-	report, err := formats.Scan(path)
+// add prints a report, or why there is none.
+func (s *scan) add(report *audit.Report, err error) {
 	if err != nil {
-		return err
+		s.fail(shortPath(err))
+		return
 	}
 	s.worst = max(s.worst, report.Verdict)
 	text := []byte(report.Text())
 	if s.asJSON {
 		if text, err = report.JSON(); err != nil {
-			return err
+			s.fail(err)
+			return
 		}
 	}
-	_, err = os.Stdout.Write(text)
-	return err
+	if _, err := os.Stdout.Write(text); err != nil {
+		s.fail(err)
+	}
 }

@@ -1,14 +1,24 @@
-// Package checkpoint is the model of a weight file: a Checkpoint with its
-// Tensors, free of any format and of FUSE. Readers make it, views transform it,
-// fs shows it.
+// Package checkpoint is the model of what weight files hold: tensors, and the facts about
+// them that views and reports need, free of any format and of FUSE. Readers make it, and
+// nobody changes it after that: what a view makes of it is a value of its own.
 package checkpoint
 
 import (
+	"errors"
 	"fmt"
 	"math/bits"
+	"strings"
 
 	"wfs/formats/segment"
 	"wfs/formats/source"
+)
+
+// Classes of failure that a command tells apart by errors.Is.
+var (
+	// ErrUnknownFormat says that no reader knows the file.
+	ErrUnknownFormat = errors.New("not a weight file that wfs knows")
+	// ErrCorrupt says that the file breaks the rules of its own format.
+	ErrCorrupt = errors.New("damaged")
 )
 
 // Tensor is one array of a checkpoint.
@@ -36,17 +46,31 @@ func (t *Tensor) Canonical() *Tensor {
 	return t
 }
 
+// Entry is a tensor under the key that a view gives it.
+type Entry struct {
+	Key string
+	*Tensor
+}
+
 // Omitted is a value that no tensor file can hold.
 type Omitted struct {
 	Key    string `json:"key"`
 	Reason string `json:"reason"`
 }
 
+// Candidate is a key below which a file holds weights that a view could take alone.
+type Candidate struct {
+	// Key is without the separator at its end: "model_state_dict".
+	Key string
+	// What the file has there, for people: "state dict".
+	What string
+}
+
 // Checkpoint is one weight file.
 type Checkpoint struct {
 	// Format names the container for people: "torch zip", "safetensors".
 	Format string
-	Source *source.Source
+	Source source.Source
 	// Separator splits keys into the directories of tree/: "." or, for HDF5, "/".
 	Separator string
 	// Framework is what the view's __metadata__ says under "format": "pt" or "tf".
@@ -55,69 +79,70 @@ type Checkpoint struct {
 	Metadata map[string]string
 	// Tensors is every tensor in the order of the file, each key once.
 	Tensors []*Tensor
-	// Root is the key prefix of the state dict that the view takes, without the
-	// last separator; "" takes every tensor. Its tensors lose the prefix.
-	Root string
-	// Notes are one-line remarks for the terminal and meta/source.json ("view takes
-	// the state dict at model_state_dict").
+	// Candidates are the roots that a view may have instead of the whole file: one where
+	// it is plain which is meant, several where the user has to choose.
+	Candidates []Candidate
+	// Notes are one-line remarks on the file for the terminal and meta/source.json.
 	Notes   []string
 	Omitted []Omitted
 	// Objects is everything that is not a tensor, ready for encoding/json; nil for none.
 	Objects any
-	// Pickles is the security report, nil where the format has no pickles. It reads
-	// the file when it is called.
-	Pickles func() (Report, error)
+	// Unpickled reports whether the library that the file is of makes objects when it loads
+	// it, so that what it would do is worth a report (package audit).
+	Unpickled bool
 	// Files are members of the file that are passed through (config.json of a .keras).
 	Files []File
 	// Verbatim says that the view may be the source file, byte for byte.
 	Verbatim bool
 }
 
-// Report is a security report on the pickles of a file (formats/pickle makes it).
-type Report interface {
-	// JSON and Text render it for meta/pickle.json and meta/pickle.txt.
-	JSON() ([]byte, error)
-	Text() string
-	// Dangerous is why --refuse-unsafe refuses the file, "" if it does not.
-	Dangerous() string
-}
-
-// View is a tensor under the key that the view gives it.
-type View struct {
-	Key string
-	*Tensor
-}
-
-// View lists the tensors of the view in the order of the file.
-func (c *Checkpoint) View() []View {
+// Below is what a view with the given root has, in the order of the file: the tensors whose
+// keys begin with it, without it. "" takes every tensor; those that are hidden are left out.
+func (c *Checkpoint) Below(root string) []Entry {
 	prefix := ""
-	if c.Root != "" {
-		prefix = c.Root + c.Separator
+	if root != "" {
+		prefix = root + c.Separator
 	}
-	views := make([]View, 0, len(c.Tensors))
+	entries := make([]Entry, 0, len(c.Tensors))
 	for _, t := range c.Tensors {
-		if t.Hidden != "" || len(t.Key) < len(prefix) || t.Key[:len(prefix)] != prefix {
-			continue
+		if key, below := strings.CutPrefix(t.Key, prefix); below && t.Hidden == "" {
+			entries = append(entries, Entry{key, t})
 		}
-		views = append(views, View{t.Key[len(prefix):], t})
 	}
-	return views
+	return entries
 }
 
-// ByteSize is the number of bytes of a tensor. A shape that overflows, or that
-// does not fill whole bytes with a sub-byte dtype, is an error.
+// Keep is the checkpoint with those tensors alone that keep reports true for.
+func (c *Checkpoint) Keep(keep func(*Tensor) bool) *Checkpoint {
+	kept := *c
+	kept.Tensors = nil
+	for _, t := range c.Tensors {
+		if keep(t) {
+			kept.Tensors = append(kept.Tensors, t)
+		}
+	}
+	kept.Verbatim = c.Verbatim && len(kept.Tensors) == len(c.Tensors)
+	return &kept
+}
+
+// ByteSize is the number of bytes of a tensor. A shape that overflows, or whose elements
+// do not fill whole blocks or bytes, is an error.
 func ByteSize(d DType, shape []int64) (int64, error) {
 	count, err := segment.Count(shape)
 	if err != nil {
 		return 0, err
 	}
-	hi, total := bits.Mul64(uint64(count), uint64(d.Bits()))
-	size := hi<<61 | total>>3
-	if hi >= 8 || size > 1<<62 {
-		return 0, fmt.Errorf("shape %v overflows", shape)
+	elements, bytes := d.Block()
+	if count%elements != 0 || elements > mostPacked && len(shape) > 0 && shape[len(shape)-1]%elements != 0 {
+		what := "bytes"
+		if elements > mostPacked { // the rows of a block type begin with a block of their own
+			what = fmt.Sprintf("blocks of %d", elements)
+		}
+		return 0, fmt.Errorf("shape %v of %s does not fill whole %s", shape, d, what)
 	}
-	if total%8 != 0 {
-		return 0, fmt.Errorf("shape %v of %s does not fill whole bytes", shape, d)
+	hi, size := bits.Mul64(uint64(count/elements), uint64(bytes))
+	if hi != 0 || size > 1<<62 {
+		return 0, fmt.Errorf("shape %v overflows", shape)
 	}
 	return int64(size), nil
 }

@@ -20,6 +20,11 @@ func TestByteSize(t *testing.T) {
 		{C128, []int64{1 << 61}, -1},
 		{U8, []int64{1 << 40, 1 << 40}, -1},
 		{U8, []int64{-1}, -1},
+		{Q4K, []int64{2, 512}, 4 * 144},
+		{Q80, []int64{32}, 34},
+		{Q4K, []int64{2, 128}, -1}, // one block's elements, in two rows
+		{Q4K, nil, -1},
+		{Q4K, []int64{1 << 40, 256, 1 << 20}, -1},
 	} {
 		got, err := ByteSize(c.dtype, c.shape)
 		if err != nil {

@@ -2,21 +2,27 @@ package checkpoint
 
 import (
 	"errors"
+	"iter"
 
 	"wfs/formats/source"
 )
 
-// Model is what a mount shows: the weight sets of a file or a directory, and the
-// files that are passed through as they are.
+// Model is what was opened: the weight sets of a file or a directory, and the files that
+// are passed through as they are.
 type Model struct {
 	// Path is the source as the user named it.
 	Path string
+	// Dir is the directory that was opened, nil for a file by itself.
+	Dir source.Dir
 	// Sets holds one weight set for each directory that has weights, the root first.
 	Sets []*Set
 	// Files are passed through.
 	Files []File
 	// Notes are one-line remarks on the directory: what is hidden, what is left out.
 	Notes []string
+	// Unpickled reports whether a file of Dir, shown or not, may be one whose library makes
+	// objects when it loads it.
+	Unpickled bool
 }
 
 // Set is the weights of one directory: one checkpoint, or the shards of one.
@@ -29,7 +35,7 @@ type Set struct {
 	Index string
 	// IndexSource is the index file of the source, which serves as it is when all
 	// shards do; nil where it names other files.
-	IndexSource *source.Source
+	IndexSource source.Source
 }
 
 // Shard is one weight file and the name that its view has.
@@ -42,7 +48,61 @@ type Shard struct {
 type File struct {
 	// Path is slash-separated below the root.
 	Path string
-	*source.Source
+	source.Source
+}
+
+// Single is the model of a weight file by itself.
+func Single(path string, c *Checkpoint) *Model {
+	return &Model{Path: path, Files: c.Files, Sets: []*Set{{Shards: []Shard{{c, "model.safetensors"}}}}}
+}
+
+// Shards goes over all weight files.
+func (m *Model) Shards() iter.Seq2[*Set, Shard] {
+	return func(yield func(*Set, Shard) bool) {
+		for _, set := range m.Sets {
+			for _, s := range set.Shards {
+				if !yield(set, s) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Origin is where a tensor is from.
+type Origin struct {
+	Set *Set
+	Shard
+}
+
+// Tensors goes over all tensors of all files.
+func (m *Model) Tensors() iter.Seq2[Origin, *Tensor] {
+	return func(yield func(Origin, *Tensor) bool) {
+		for set, s := range m.Shards() {
+			for _, t := range s.Tensors {
+				if !yield(Origin{set, s}, t) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Count is the number of tensors of all files.
+func (m *Model) Count() int {
+	n := 0
+	for _, s := range m.Shards() {
+		n += len(s.Tensors)
+	}
+	return n
+}
+
+// Join is the path of name in the directory of the set.
+func (s *Set) Join(name string) string {
+	if s.Dir == "" {
+		return name
+	}
+	return s.Dir + "/" + name
 }
 
 // Close closes every source.
@@ -52,9 +112,9 @@ func (m *Model) Close() error {
 		if set.IndexSource != nil {
 			errs = append(errs, set.IndexSource.Close())
 		}
-		for _, shard := range set.Shards {
-			errs = append(errs, shard.Source.Close())
-		}
+	}
+	for _, s := range m.Shards() {
+		errs = append(errs, s.Source.Close())
 	}
 	for _, f := range m.Files {
 		errs = append(errs, f.Close())

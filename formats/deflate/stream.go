@@ -15,15 +15,15 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"wfs/formats/cache"
+	"wfs/formats/internal/lru"
 )
 
 const (
 	// blockSize is how much output is decoded and kept at once.
 	blockSize = 256 << 10
-	// cacheSize is the most that all streams keep of their output together.
+	// cacheSize is the most that all streams of a mount keep of their output together.
 	cacheSize = 32 << 20
-	// maxPoints is the most points that all streams keep together; each takes 33 KiB.
+	// maxPoints is the most points that they keep together; each takes 33 KiB.
 	maxPoints = 1024
 	// pointsPerStream is how many a long stream has; a short one has one for each MiB.
 	pointsPerStream = 64
@@ -34,11 +34,16 @@ const (
 	near = 16
 )
 
-var (
+// Cache is what the streams of one mount keep between requests, within its bounds. It is
+// safe for concurrent use; nil keeps to each stream alone.
+type Cache struct {
 	decoded blockCache
 	points  atomic.Int64
 	idle    idleStreams
-)
+}
+
+// NewCache makes an empty Cache.
+func NewCache() *Cache { return new(Cache) }
 
 // blockKey is a block of the output of a stream.
 type blockKey struct {
@@ -49,7 +54,7 @@ type blockKey struct {
 // blockCache is the blocks that were decoded lately.
 type blockCache struct {
 	mu     sync.Mutex
-	blocks cache.LRU[blockKey]
+	blocks lru.Cache[blockKey]
 }
 
 func (c *blockCache) get(key blockKey) ([]byte, bool) {
@@ -70,6 +75,7 @@ func (c *blockCache) put(key blockKey, block []byte) {
 // Stream is the output of a deflate stream. It implements segment.Data and is safe for
 // concurrent use.
 type Stream struct {
+	cache      *Cache
 	src        io.ReaderAt
 	compressed int64
 	size       int64
@@ -88,9 +94,12 @@ type point struct {
 }
 
 // New reads the stream that src holds in its first compressed bytes, and that inflates
-// to size bytes.
-func New(src io.ReaderAt, compressed, size int64) *Stream {
-	return &Stream{src: src, compressed: compressed, size: size}
+// to size bytes. What is decoded is kept in cache.
+func New(cache *Cache, src io.ReaderAt, compressed, size int64) *Stream {
+	if cache == nil {
+		cache = NewCache()
+	}
+	return &Stream{cache: cache, src: src, compressed: compressed, size: size}
 }
 
 // Size is the number of bytes of the output.
@@ -120,12 +129,12 @@ func (s *Stream) ReadAt(p []byte, off int64) (int, error) {
 // block returns the index-th block of the output.
 func (s *Stream) block(index int64) ([]byte, error) {
 	key := blockKey{s, index}
-	if b, ok := decoded.get(key); ok {
+	if b, ok := s.cache.decoded.get(key); ok {
 		return b, nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if b, ok := decoded.get(key); ok { // decoded meanwhile
+	if b, ok := s.cache.decoded.get(key); ok { // decoded meanwhile
 		return b, nil
 	}
 	if err := s.seek(index * blockSize); err != nil {
@@ -147,9 +156,9 @@ func (s *Stream) block(index int64) ([]byte, error) {
 			continue
 		}
 		b := bytes.Clone(out)
-		decoded.put(blockKey{s, i}, b)
+		s.cache.decoded.put(blockKey{s, i}, b)
 		if i == index {
-			idle.add(s)
+			s.cache.idle.add(s)
 			return b, nil
 		}
 	}
@@ -191,8 +200,8 @@ func (s *Stream) mark() {
 	if s.decoder.pos < last+max(1<<20, s.size/pointsPerStream) || s.decoder.phase == atEnd {
 		return
 	}
-	if points.Add(1) > maxPoints {
-		points.Add(-1)
+	if s.cache.points.Add(1) > maxPoints {
+		s.cache.points.Add(-1)
 		return
 	}
 	at, around := s.decoder.leave()

@@ -27,7 +27,9 @@ func compress(t testing.TB, level int, data []byte) []byte {
 	return b.Bytes()
 }
 
-func open(b []byte, size int) *Stream { return New(bytes.NewReader(b), int64(len(b)), int64(size)) }
+func open(b []byte, size int) *Stream {
+	return New(nil, bytes.NewReader(b), int64(len(b)), int64(size))
+}
 
 // samples are data of every kind that makes an encoder choose differently.
 func samples() map[string][]byte {
@@ -75,7 +77,7 @@ func TestReadsAtEveryOffset(t *testing.T) {
 			}
 			for round := range 40 {
 				if round == 20 { // what is cached does not hide what points give
-					s = &Stream{src: s.src, compressed: s.compressed, size: s.size, points: s.points}
+					s = &Stream{cache: NewCache(), src: s.src, compressed: s.compressed, size: s.size, points: s.points}
 				}
 				off, p := rng.IntN(len(data)+10), make([]byte, rng.IntN(600_000))
 				n, err := s.ReadAt(p, int64(off))
@@ -170,7 +172,7 @@ func TestParallel(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if held := decoded.blocks.Held(); held > cacheSize {
+	if held := s.cache.decoded.blocks.Held(); held > cacheSize {
 		t.Errorf("%d bytes are cached", held)
 	}
 }
@@ -180,8 +182,9 @@ func TestIdle(t *testing.T) {
 	data := samples()["text"]
 	b := compress(t, flate.BestSpeed, data)
 	var streams []*Stream
+	cache := NewCache()
 	for range 3 * maxIdle {
-		streams = append(streams, open(b, len(data)))
+		streams = append(streams, New(cache, bytes.NewReader(b), int64(len(b)), int64(len(data))))
 	}
 	p := make([]byte, 1000)
 	for off := int64(0); off < int64(len(data)-len(p)); off += 300_000 {
@@ -222,7 +225,7 @@ func TestDamaged(t *testing.T) {
 	}
 	// A source that fails once is read again.
 	flaky := &failing{ReaderAt: bytes.NewReader(good), fail: true}
-	s := New(flaky, int64(len(good)), int64(len(data)))
+	s := New(nil, flaky, int64(len(good)), int64(len(data)))
 	p := make([]byte, 100)
 	if _, err := s.ReadAt(p, 5); !errors.Is(err, errFailed) {
 		t.Errorf("a failing source: %v", err)

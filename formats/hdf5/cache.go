@@ -6,9 +6,8 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync"
-	"sync/atomic"
 
-	"wfs/formats/cache"
+	"wfs/formats/internal/lru"
 )
 
 // DefaultCacheSize is the cap of a ChunkCache that nobody chose.
@@ -25,7 +24,7 @@ type ChunkCache struct {
 
 	turn     sync.Mutex // held by the one who waits for room
 	mu       sync.Mutex
-	chunks   cache.LRU[chunkKey]
+	chunks   lru.Cache[chunkKey]
 	reserved int64     // bytes of what is being decoded
 	freed    sync.Cond // on mu: reserved has become less
 	loading  flight[chunkKey, []byte]
@@ -34,15 +33,8 @@ type ChunkCache struct {
 	ahead chan struct{}
 }
 
-// fileKey tells apart the files that share a cache.
-type fileKey uint64
-
-var lastFileKey atomic.Uint64
-
-func nextFileKey() fileKey { return fileKey(lastFileKey.Add(1)) }
-
 type chunkKey struct {
-	file    fileKey
+	file    *File  // of those that share the cache
 	dataset uint64 // address of its object header
 	chunk   uint64 // place in the chunk grid
 }

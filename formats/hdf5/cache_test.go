@@ -52,7 +52,7 @@ func rows(t testing.TB, w *watched, count, size int, cache *ChunkCache) (*Datase
 		x.entries = append(x.entries, chunkEntry{uint64(i), uint64(len(w.data)), uint32(len(z)), 0})
 		w.data = append(w.data, z...)
 	}
-	f := &File{r: w, size: int64(len(w.data)), opt: Options{Cache: cache}, identity: nextFileKey()}
+	f := &File{r: w, size: int64(len(w.data)), opt: Options{Cache: cache}}
 	d := &Dataset{
 		node: node{f: f, addr: 1}, Dtype: Datatype{Kind: KindUint, Size: 1}, element: 1, size: int64(len(values)),
 		layout:  &layout{class: layoutChunked, chunk: []uint64{uint64(size)}, chunkBytes: uint64(size)},

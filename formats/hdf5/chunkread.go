@@ -156,7 +156,7 @@ func (d *Dataset) overEdge(at []uint64) bool {
 	return false
 }
 
-func (d *Dataset) key(place uint64) chunkKey { return chunkKey{d.f.identity, d.addr, place} }
+func (d *Dataset) key(place uint64) chunkKey { return chunkKey{d.f, d.addr, place} }
 
 // load returns a decoded chunk by way of the cache.
 func (d *Dataset) load(place uint64, e chunkEntry, plain bool) ([]byte, error) {

@@ -3,6 +3,7 @@ package hdf5
 import (
 	"fmt"
 	"io"
+	"wfs/formats/segment"
 )
 
 // Dataset is an array of elements. Its methods are safe for concurrent use.
@@ -228,7 +229,7 @@ func (d *Dataset) readRaw(p []byte, off int64) (int, error) {
 		return 0, nil
 	}
 	if at, _, ok := d.Contiguous(); ok {
-		if err := readFull(d.f.r, p, at+off); err != nil {
+		if err := segment.ReadFull(d.f.r, p, at+off); err != nil {
 			return 0, fmt.Errorf("hdf5: dataset at address %#x, byte %d: %w", d.addr, off, err)
 		}
 		return len(p), end

@@ -44,10 +44,9 @@ type File struct {
 	root       uint64
 	sohm       []sharedIndex
 
-	indexes  flight[uint64, *chunkIndex] // by address of the dataset's object header
-	loaded   sync.Map                    // the same, once loaded
-	entries  atomic.Int64                // of all loaded indexes together
-	identity fileKey
+	indexes flight[uint64, *chunkIndex] // by address of the dataset's object header
+	loaded  sync.Map                    // the same, once loaded
+	entries atomic.Int64                // of all loaded indexes together
 }
 
 // Open reads the superblock. The error is ErrNotHDF5, a *FormatError, or the
@@ -62,7 +61,7 @@ func Open(r io.ReaderAt, size int64, opt Options) (*File, error) {
 	if opt.MaxObjects <= 0 {
 		opt.MaxObjects = DefaultMaxObjects
 	}
-	f := &File{r: r, size: size, opt: opt, identity: nextFileKey()}
+	f := &File{r: r, size: size, opt: opt}
 	if err := f.readSuperblock(); err != nil {
 		return nil, err
 	}

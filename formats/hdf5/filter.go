@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"wfs/formats/deflate"
+	"wfs/formats/segment"
 )
 
 // Most that one byte can decompress to: deflate's limit of 258 bytes for two bits,
@@ -171,7 +172,7 @@ func (d *Dataset) shuffleSize(fl *filter) int {
 // readStored reads bytes of a chunk as they are in the file.
 func (d *Dataset) readStored(p []byte, e chunkEntry, at uint64) error {
 	off := d.f.offset(e.addr) + int64(at)
-	if err := readFull(d.f.r, p, off); err != nil {
+	if err := segment.ReadFull(d.f.r, p, off); err != nil {
 		return fmt.Errorf("hdf5: chunk at offset %d: %w", off, err)
 	}
 	return nil

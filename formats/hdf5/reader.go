@@ -3,8 +3,8 @@ package hdf5
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"sync"
+	"wfs/formats/segment"
 )
 
 // undefined is the address that means "nowhere" (all bits set, I.A), whatever its
@@ -44,7 +44,7 @@ func (m *metadata) bytes(addr, n uint64, what string) ([]byte, error) {
 		return nil, &FormatError{off, what + ": more structures than the file can hold"}
 	}
 	b := make([]byte, n)
-	if err := readFull(m.f.r, b, off); err != nil {
+	if err := segment.ReadFull(m.f.r, b, off); err != nil {
 		return nil, fmt.Errorf("hdf5: %s at offset %d: %w", what, off, err)
 	}
 	return b, nil
@@ -91,28 +91,6 @@ func (f *File) span(addr, n uint64, what string) (int64, error) {
 		return 0, &FormatError{shown, fmt.Sprintf("%s: %d bytes at address %#x lie outside the file", what, n, addr)}
 	}
 	return f.offset(addr), nil
-}
-
-// readFull fills p from r, looping on short reads; the end of the file is
-// io.ErrUnexpectedEOF, because every caller has checked the size before.
-func readFull(r io.ReaderAt, p []byte, off int64) error {
-	for len(p) > 0 {
-		n, err := r.ReadAt(p, off)
-		if n >= len(p) {
-			return nil
-		}
-		if n < 0 {
-			return io.ErrUnexpectedEOF
-		}
-		p, off = p[n:], off+int64(n)
-		if err == io.EOF || err == nil && n == 0 {
-			return io.ErrUnexpectedEOF
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // cursor decodes one structure. All integers are little-endian (I.A). Reading past

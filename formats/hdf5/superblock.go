@@ -1,6 +1,9 @@
 package hdf5
 
-import "fmt"
+import (
+	"fmt"
+	"wfs/formats/segment"
+)
 
 const signature = "\x89HDF\r\n\x1a\n"
 
@@ -37,7 +40,7 @@ func (f *File) readSuperblock() error {
 func (f *File) findSuperblock() (bool, error) {
 	var b [len(signature)]byte
 	for at := int64(0); at <= f.size-int64(len(b)) && at >= 0; at *= 2 {
-		if err := readFull(f.r, b[:], at); err != nil {
+		if err := segment.ReadFull(f.r, b[:], at); err != nil {
 			return false, fmt.Errorf("hdf5: signature at offset %d: %w", at, err)
 		}
 		if string(b[:]) == signature {

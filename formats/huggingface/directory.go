@@ -8,12 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
-	"syscall"
 
 	"wfs/formats/checkpoint"
 	"wfs/formats/source"
@@ -24,9 +22,6 @@ const (
 	maxFiles = 20_000
 	maxDepth = 16
 )
-
-// OpenFile reads one weight file.
-type OpenFile func(path string) (*checkpoint.Checkpoint, error)
 
 // weightName is what a file must not be called beside the view: clients glob for
 // weights and break on two forms of them.
@@ -42,22 +37,29 @@ var training = regexp.MustCompile(`^(training_args\.bin|optimizer\.(pt|bin)|sche
 // skipped are directories that are no part of the model.
 var skipped = []string{".git", ".cache", "__pycache__"}
 
+// Format is the reader of model directories.
+func Format() checkpoint.DirFormat {
+	return checkpoint.DirFormat{Name: "huggingface", Open: open, Detect: func(p checkpoint.Place) checkpoint.Match {
+		if p.Name == "" {
+			return checkpoint.Likely
+		}
+		return checkpoint.No
+	}}
+}
+
 type reader struct {
-	open  OpenFile
-	base  string // with symbolic links resolved
+	dir   source.Dir
+	open  checkpoint.OpenFile
 	model *checkpoint.Model
 	count int
 	// hidden are the weights that are not shown.
 	hidden []string
 }
 
-// Open reads the directory dir.
-func Open(dir string, open OpenFile) (*checkpoint.Model, error) {
-	base, err := filepath.EvalSymlinks(dir)
-	if err != nil {
-		return nil, err
-	}
-	r := &reader{open: open, base: base, model: &checkpoint.Model{Path: dir}}
+// open reads the directory p.Dir.
+func open(p checkpoint.Place, open checkpoint.OpenFile) (*checkpoint.Model, error) {
+	dir := p.Dir
+	r := &reader{dir: dir, open: open, model: &checkpoint.Model{Path: dir.Path(), Dir: dir}}
 	if err := r.walk("", 0); err != nil {
 		r.model.Close()
 		return nil, err
@@ -65,7 +67,7 @@ func Open(dir string, open OpenFile) (*checkpoint.Model, error) {
 	if len(r.model.Sets) == 0 {
 		r.model.Close()
 		return nil, fmt.Errorf("%s: %w: it holds no %s, no %s and no index of shards%s",
-			dir, checkpoint.ErrUnknownFormat, stems[0].safe, stems[0].other, r.instead())
+			dir.Path(), checkpoint.ErrUnknownFormat, stems[0].safe, stems[0].other, r.instead())
 	}
 	return r.model, nil
 }
@@ -93,11 +95,10 @@ func some(names []string) string {
 // walk reads one directory: its weights first, then what is passed through, then
 // its subdirectories.
 func (r *reader) walk(rel string, depth int) error {
-	dir := filepath.Join(r.base, rel)
 	if depth > maxDepth {
-		return fmt.Errorf("%s: directories are nested more than %d deep", dir, maxDepth)
+		return fmt.Errorf("%s: directories are nested more than %d deep", path.Join(r.dir.Path(), rel), maxDepth)
 	}
-	entries, err := os.ReadDir(dir)
+	entries, err := r.dir.List(rel)
 	if err != nil && rel != "" {
 		r.note(rel + " cannot be read: it is left out")
 		return nil
@@ -107,7 +108,7 @@ func (r *reader) walk(rel string, depth int) error {
 	}
 	names := make([]string, 0, len(entries))
 	for _, e := range entries {
-		names = append(names, e.Name())
+		names = append(names, e.Name)
 	}
 	set, used, err := r.weights(rel, names)
 	if err != nil {
@@ -118,24 +119,26 @@ func (r *reader) walk(rel string, depth int) error {
 	}
 	var hidden []string
 	for _, e := range entries {
-		path := filepath.ToSlash(filepath.Join(rel, e.Name()))
-		info, err := os.Stat(filepath.Join(dir, e.Name()))
+		below := path.Join(rel, e.Name)
+		weights := weightName.MatchString(e.Name)
 		switch {
-		case err != nil:
-			r.note(path + " cannot be read: it is left out")
-		case info.IsDir():
-			if e.Type()&fs.ModeSymlink != 0 {
-				r.note(path + " is a link to a directory: it is left out")
-			} else if !slices.Contains(skipped, e.Name()) {
-				if err := r.walk(path, depth+1); err != nil {
+		case e.Kind == source.Unreadable:
+			r.note(below + " cannot be read: it is left out")
+		case e.Kind == source.LinkedDir:
+			r.note(below + " is a link to a directory: it is left out")
+		case e.Kind == source.Directory:
+			if !slices.Contains(skipped, e.Name) {
+				if err := r.walk(below, depth+1); err != nil {
 					return err
 				}
 			}
-		case !info.Mode().IsRegular() || slices.Contains(used, e.Name()):
-		case (weightName.MatchString(e.Name()) || otherIndex.MatchString(e.Name())) && !training.MatchString(e.Name()):
-			hidden = append(hidden, path)
+		case e.Kind != source.File || slices.Contains(used, e.Name):
+		case (weights || otherIndex.MatchString(e.Name)) && !training.MatchString(e.Name):
+			r.model.Unpickled = r.model.Unpickled || weights && !isSafetensors(e.Name)
+			hidden = append(hidden, below)
 		default:
-			if err := r.pass(path); err != nil {
+			r.model.Unpickled = r.model.Unpickled || weights
+			if err := r.pass(below); err != nil {
 				return err
 			}
 		}
@@ -147,49 +150,27 @@ func (r *reader) walk(rel string, depth int) error {
 	return nil
 }
 
+func isSafetensors(name string) bool { return strings.EqualFold(path.Ext(name), ".safetensors") }
+
 // pass opens a file to be passed through. One that may not be read is no reason to
 // refuse the rest.
 func (r *reader) pass(path string) error {
 	if r.count++; r.count > maxFiles {
-		return fmt.Errorf("%s: it holds more than %d files", r.base, maxFiles)
+		return fmt.Errorf("%s: it holds more than %d files", r.dir.Path(), maxFiles)
 	}
-	full, err := r.inside(path)
-	if err != nil {
+	src, err := r.dir.Open(path)
+	switch {
+	case errors.Is(err, source.ErrOutside):
 		r.note(err.Error() + ": it is left out")
 		return nil
-	}
-	src, err := source.Open(full)
-	switch {
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrNotExist):
 		r.note(path + " cannot be read: it is left out")
 		return nil
-	case errors.Is(err, syscall.EMFILE):
-		return fmt.Errorf("%s: more files than this process may open: raise the limit (ulimit -Hn)", r.base)
 	case err != nil:
 		return err
 	}
 	r.model.Files = append(r.model.Files, checkpoint.File{Path: path, Source: src})
 	return nil
-}
-
-// inside resolves a path below the directory. A link may leave it only as those of
-// the Hub's cache do, which point from snapshots/<revision>/ to blobs/ beside it
-// (huggingface_hub/file_download.py, _create_symlink).
-func (r *reader) inside(path string) (string, error) {
-	full := filepath.Join(r.base, filepath.FromSlash(path))
-	real, err := filepath.EvalSymlinks(full)
-	if err != nil {
-		return "", err
-	}
-	if strings.HasPrefix(real, r.base+string(filepath.Separator)) {
-		return full, nil
-	}
-	if snapshots := filepath.Dir(r.base); filepath.Base(snapshots) == "snapshots" {
-		if filepath.Dir(real) == filepath.Join(filepath.Dir(snapshots), "blobs") {
-			return full, nil
-		}
-	}
-	return "", fmt.Errorf("%s is a link that leaves the directory", path)
 }
 
 // note is a remark for the user.

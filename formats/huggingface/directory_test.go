@@ -1,7 +1,6 @@
 package huggingface
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -18,8 +17,8 @@ import (
 )
 
 // fake reads any file as one tensor named after it.
-func fake(path string) (*checkpoint.Checkpoint, error) {
-	src, err := source.Open(path)
+func fake(dir source.Dir, path string) (*checkpoint.Checkpoint, error) {
+	src, err := dir.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -27,6 +26,15 @@ func fake(path string) (*checkpoint.Checkpoint, error) {
 	return &checkpoint.Checkpoint{Source: src, Separator: ".", Tensors: []*checkpoint.Tensor{
 		{Key: key, DType: checkpoint.U8, Shape: []int64{src.Size()}, Data: &segment.Range{Src: src, N: src.Size()}},
 	}}, nil
+}
+
+// openDir opens a local directory.
+func openDir(path string, read checkpoint.OpenFile) (*checkpoint.Model, error) {
+	dir, err := source.OpenDir(path)
+	if err != nil {
+		return nil, err
+	}
+	return open(checkpoint.Place{Dir: dir}, read)
 }
 
 // tree writes files; a value that begins with "-> " is the target of a link.
@@ -100,7 +108,7 @@ func TestOpen(t *testing.T) {
 			"lora/pytorch_lora_weights.safetensors":  "l",
 			"vae/diffusion_pytorch_model.bf16.bin":   "v",
 			"vae/diffusion_pytorch_model.fp16.bin":   "second by name",
-			"vae/diffusion_pytorch_model-0001.x.bin": "a shard is no variant"},
+			"vae/diffusion_pytorch_model-0001.x.bin": "a shard is not a variant"},
 			"model.fp16-00001-of-00001.safetensors=model.fp16-00001-of-00001.safetensors model.safetensors.index.json " +
 				"lora/pytorch_lora_weights.safetensors=pytorch_lora_weights.safetensors " +
 				"unet/diffusion_pytorch_model.safetensors=diffusion_pytorch_model.fp16.bin " +
@@ -136,23 +144,23 @@ func TestOpen(t *testing.T) {
 			"", "mount one of its weight files by itself: 1.pt, 2.pth, 3.ckpt, 4.bin, 5.safetensors and 2 more"},
 		{"leaving link", map[string]string{"pytorch_model.bin": "x", "secret.txt": "-> /etc/hostname"}, "model.safetensors=pytorch_model.bin", ""},
 		{"weights outside", map[string]string{"pytorch_model.bin": "-> /etc/hostname"}, "", "leaves the directory"},
-		{"index outside", map[string]string{"pytorch_model.bin.index.json": `{"weight_map":{"a":"../x.bin"}}`}, "", "no file of its directory"},
-		{"index absolute", map[string]string{"pytorch_model.bin.index.json": `{"weight_map":{"a":"/etc/passwd"}}`}, "", "no file of its directory"},
+		{"index outside", map[string]string{"pytorch_model.bin.index.json": `{"weight_map":{"a":"../x.bin"}}`}, "", "not a file of its directory"},
+		{"index absolute", map[string]string{"pytorch_model.bin.index.json": `{"weight_map":{"a":"/etc/passwd"}}`}, "", "not a file of its directory"},
 		{"missing shard", map[string]string{"pytorch_model.bin.index.json": `{"weight_map":{"a":"x.bin"}}`}, "", "x.bin, which is missing"},
 		{"missing tensor", map[string]string{"pytorch_model.bin.index.json": `{"weight_map":{"a":"x.bin"}}`, "x.bin": "1"}, "", `tensor "a"`},
-		{"index that is none", map[string]string{"pytorch_model.bin.index.json": `[]`}, "", "no JSON of an index"},
+		{"index that is none", map[string]string{"pytorch_model.bin.index.json": `[]`}, "", "not the JSON of an index"},
 		{"index with two places", map[string]string{"pytorch_model.bin.index.json": `{"weight_map":{"a":"a.bin","a":"b.bin"}}`}, "", "in a.bin and in b.bin"},
 		{"index with two maps", map[string]string{"pytorch_model.bin.index.json": `{"weight_map":{},"weight_map":{}}`}, "", "two of weight_map"},
-		{"index of numbers", map[string]string{"pytorch_model.bin.index.json": `{"weight_map":{"a":1}}`}, "", "no JSON of an index"},
+		{"index of numbers", map[string]string{"pytorch_model.bin.index.json": `{"weight_map":{"a":1}}`}, "", "not the JSON of an index"},
 		{"index cut short", map[string]string{"pytorch_model.bin.index.json": `{"weight_map":{"a":"a.bin"`}, "", "unexpected EOF"},
-		{"index with more", map[string]string{"pytorch_model.bin.index.json": `{"weight_map":{"a":"a.bin"}} x`}, "", "no JSON of an index"},
+		{"index with more", map[string]string{"pytorch_model.bin.index.json": `{"weight_map":{"a":"a.bin"}} x`}, "", "not the JSON of an index"},
 		{"deep index", map[string]string{"pytorch_model.bin.index.json": `{"x":` + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + `}`}, "", "too deep"},
 		{"index names a directory", map[string]string{"pytorch_model.bin.index.json": `{"weight_map":{"a":"d"}}`, "d/x": ""}, "", "not a regular file"},
-		{"dots", map[string]string{"pytorch_model.bin.index.json": `{"weight_map":{"a":".."}}`}, "", "no file of its directory"},
+		{"dots", map[string]string{"pytorch_model.bin.index.json": `{"weight_map":{"a":".."}}`}, "", "not a file of its directory"},
 		{"empty index", map[string]string{"pytorch_model.bin.index.json": `{}`}, "", "names no shards"},
 		{"nothing", map[string]string{"readme.md": "x"}, "", "not a weight file"},
 	} {
-		m, err := Open(tree(t, c.files), fake)
+		m, err := openDir(tree(t, c.files), fake)
 		switch {
 		case c.wrong != "" && (err == nil || !strings.Contains(err.Error(), c.wrong)):
 			t.Errorf("%s: error %v does not say %q", c.name, err, c.wrong)
@@ -176,7 +184,7 @@ func TestNotes(t *testing.T) {
 	if err := syscall.Mkfifo(filepath.Join(dir, "fifo"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	m, err := Open(dir, fake)
+	m, err := openDir(dir, fake)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,15 +209,15 @@ func TestFIFO(t *testing.T) {
 		if err := syscall.Mkfifo(filepath.Join(dir, name), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Open(dir, fake); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+		if _, err := openDir(dir, fake); err == nil || !strings.Contains(err.Error(), "not a regular file") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
 // several reads a file as one tensor for each word in it.
-func several(path string) (*checkpoint.Checkpoint, error) {
-	src, err := source.Open(path)
+func several(dir source.Dir, path string) (*checkpoint.Checkpoint, error) {
+	src, err := dir.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -226,7 +234,7 @@ func several(path string) (*checkpoint.Checkpoint, error) {
 // the directory is refused.
 func TestCopies(t *testing.T) {
 	const index = `{"weight_map":{"a":"1.safetensors","b":"2.safetensors"}}`
-	m, err := Open(tree(t, map[string]string{
+	m, err := openDir(tree(t, map[string]string{
 		"model.safetensors.index.json": index, "1.safetensors": "a b extra", "2.safetensors": "b",
 	}), several)
 	if err != nil {
@@ -243,7 +251,7 @@ func TestCopies(t *testing.T) {
 	if len(m.Notes) != 1 || !strings.Contains(m.Notes[0], "1 of its tensors") {
 		t.Errorf("notes: %q", m.Notes)
 	}
-	_, err = Open(tree(t, map[string]string{
+	_, err = openDir(tree(t, map[string]string{
 		"model.safetensors.index.json": index, "1.safetensors": "a c", "2.safetensors": "b c",
 	}), several)
 	if err == nil || !strings.Contains(err.Error(), `tensor "c" is in 1.safetensors and in 2.safetensors`) {
@@ -254,14 +262,14 @@ func TestCopies(t *testing.T) {
 // TestBounds has more files and directories than a model has.
 func TestBounds(t *testing.T) {
 	dir := tree(t, map[string]string{"model.safetensors": "x", strings.Repeat("d/", maxDepth+1) + "x": ""})
-	if _, err := Open(dir, fake); err == nil || !strings.Contains(err.Error(), "nested more than") {
+	if _, err := openDir(dir, fake); err == nil || !strings.Contains(err.Error(), "nested more than") {
 		t.Errorf("deep directories: %v", err)
 	}
 	files := map[string]string{"model.safetensors": "x"}
 	for i := range 3000 {
 		files[fmt.Sprintf("files/%04d.txt", i)] = ""
 	}
-	m, err := Open(tree(t, files), fake)
+	m, err := openDir(tree(t, files), fake)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -276,7 +284,7 @@ func FuzzIndex(f *testing.F) {
 	f.Add([]byte(`{"weight_map":{"a":"../x"},"x":[[{"y":null}],1e9,"\ud800"]}`))
 	f.Add([]byte(`{"weight_map":null}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		places, err := readIndex(source.FromReader("index", bytes.NewReader(b), int64(len(b))))
+		places, err := readIndex(source.NewMemory("index", segment.Literal(b), nil))
 		if err != nil {
 			return
 		}
@@ -302,7 +310,7 @@ func TestHubCache(t *testing.T) {
 		"snapshots/1234/model.safetensors": "-> ../../blobs/abc",
 		"snapshots/1234/config.json":       "-> ../../blobs/def",
 	})
-	m, err := Open(filepath.Join(dir, "snapshots", "1234"), fake)
+	m, err := openDir(filepath.Join(dir, "snapshots", "1234"), fake)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
-	"path/filepath"
+	"path"
 	"slices"
 	"strings"
 
@@ -25,15 +25,14 @@ const (
 // sharded reads an index file and every shard that it names. The names stay in
 // the directory of the index, whatever they say.
 func (r *reader) sharded(rel string, f found) (*checkpoint.Set, []string, error) {
-	full, err := r.inside(filepath.Join(rel, f.name))
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", r.model.Path, err)
+	src, err := r.dir.Open(path.Join(rel, f.name))
+	if errors.Is(err, source.ErrOutside) {
+		err = fmt.Errorf("%s: %w", r.model.Path, err)
 	}
-	src, err := source.Open(full)
 	if err != nil {
 		return nil, nil, err
 	}
-	set := &checkpoint.Set{Dir: filepath.ToSlash(rel), Index: f.stem.safe + indexSuffix}
+	set := &checkpoint.Set{Dir: rel, Index: f.stem.safe + indexSuffix}
 	names, err := r.shards(set, rel, f, src)
 	if err != nil {
 		closeSet(set)
@@ -50,28 +49,28 @@ func (r *reader) sharded(rel string, f found) (*checkpoint.Set, []string, error)
 }
 
 // shards opens the files of an index and returns their names.
-func (r *reader) shards(set *checkpoint.Set, rel string, f found, src *source.Source) ([]string, error) {
+func (r *reader) shards(set *checkpoint.Set, rel string, f found, src source.Source) ([]string, error) {
 	places, err := readIndex(src)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", src.Path, err)
+		return nil, fmt.Errorf("%s: %w", src.Path(), err)
 	}
 	names := slices.Compact(slices.Sorted(maps.Values(places)))
 	if len(names) == 0 {
-		return nil, fmt.Errorf("%s: it names no shards", src.Path)
+		return nil, fmt.Errorf("%s: it names no shards", src.Path())
 	}
 	views := map[string]string{}
 	for _, name := range names {
 		if name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\\\x00") {
-			return nil, fmt.Errorf("%s: it names %q, which is no file of its directory", src.Path, name)
+			return nil, fmt.Errorf("%s: it names %q, which is not a file of its directory", src.Path(), name)
 		}
 		view := viewName(name, f.stem)
 		if other, taken := views[view]; taken {
-			return nil, fmt.Errorf("%s: it names %s and %s, which would both be shown as %s", src.Path, other, name, view)
+			return nil, fmt.Errorf("%s: it names %s and %s, which would both be shown as %s", src.Path(), other, name, view)
 		}
 		views[view] = name
 		c, err := r.shard(rel, name)
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("%s: it names %s, which is missing", src.Path, name)
+			return nil, fmt.Errorf("%s: it names %s, which is missing", src.Path(), name)
 		}
 		if err != nil {
 			return nil, err
@@ -79,7 +78,7 @@ func (r *reader) shards(set *checkpoint.Set, rel string, f found, src *source.So
 		set.Shards = append(set.Shards, checkpoint.Shard{Checkpoint: c, ViewName: view})
 	}
 	if err := r.place(set, names, places); err != nil {
-		return nil, fmt.Errorf("%s: %w", src.Path, err)
+		return nil, fmt.Errorf("%s: %w", src.Path(), err)
 	}
 	return names, nil
 }
@@ -90,23 +89,24 @@ func (r *reader) place(set *checkpoint.Set, names []string, places map[string]st
 	at := map[string]string{} // the shard of each tensor
 	listed := map[string]bool{}
 	for i, s := range set.Shards {
-		for _, v := range s.View() {
-			listed[v.Key] = listed[v.Key] || places[v.Key] == names[i]
+		for _, root := range s.Candidates { // the index of nested state dicts has the keys below
+			for _, e := range s.Below(root.Key) {
+				listed[e.Key] = listed[e.Key] || places[e.Key] == names[i]
+			}
 		}
-		all := len(s.Tensors)
-		s.Tensors = slices.DeleteFunc(s.Tensors, func(t *checkpoint.Tensor) bool {
+		kept := s.Keep(func(t *checkpoint.Tensor) bool {
 			where, ok := places[t.Key]
 			listed[t.Key] = listed[t.Key] || where == names[i]
-			return ok && where != names[i]
+			return !ok || where == names[i]
 		})
-		for _, t := range s.Tensors {
+		for _, t := range kept.Tensors {
 			if other, twice := at[t.Key]; twice {
 				return fmt.Errorf("tensor %q is in %s and in %s, and it places it in neither", t.Key, other, names[i])
 			}
 			at[t.Key] = names[i]
 		}
-		if copies := all - len(s.Tensors); copies > 0 {
-			s.Verbatim = false
+		if copies := len(s.Tensors) - len(kept.Tensors); copies > 0 {
+			set.Shards[i].Checkpoint = kept
 			r.note(fmt.Sprintf("%s: %d of its tensors are left out: the index has them in another shard", s.Source.Name(), copies))
 		}
 	}
@@ -125,7 +125,7 @@ func closeSet(set *checkpoint.Set) {
 }
 
 // readIndex reads weight_map: the file of each key.
-func readIndex(src *source.Source) (map[string]string, error) {
+func readIndex(src source.Source) (map[string]string, error) {
 	if src.Size() > maxIndex {
 		return nil, fmt.Errorf("the index is larger than %d bytes", maxIndex)
 	}
@@ -150,7 +150,7 @@ func readIndex(src *source.Source) (map[string]string, error) {
 	if err == io.EOF {
 		err = io.ErrUnexpectedEOF
 	}
-	return nil, fmt.Errorf("the index is no JSON of an index: %w", err)
+	return nil, fmt.Errorf("the index is not the JSON of an index: %w", err)
 }
 
 // indexReader reads JSON token by token: what the index holds beside weight_map is

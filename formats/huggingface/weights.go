@@ -1,13 +1,15 @@
 package huggingface
 
 import (
+	"errors"
 	"fmt"
-	"path/filepath"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
 
 	"wfs/formats/checkpoint"
+	"wfs/formats/source"
 )
 
 // stem is a family of weight names: transformers/utils/__init__.py (WEIGHTS_NAME,
@@ -53,7 +55,7 @@ func find(names []string) (found, bool) {
 	}
 	for _, s := range stems {
 		for _, name := range []string{s.safe, s.other} {
-			ext := filepath.Ext(name)
+			ext := path.Ext(name)
 			whole := variantOf(strings.TrimSuffix(name, ext), ext)
 			index := variantOf(name+strings.TrimSuffix(indexSuffix, ".json"), ".json")
 			for _, candidate := range names {
@@ -96,17 +98,17 @@ func (r *reader) weights(rel string, names []string) (set *checkpoint.Set, used 
 		if shown == "" {
 			shown = set.Shards[0].ViewName
 		}
-		r.note(fmt.Sprintf("%s, the variant %s, is shown as %s", filepath.Join(rel, f.name), f.variant, shown))
+		r.note(fmt.Sprintf("%s, the variant %s, is shown as %s", path.Join(rel, f.name), f.variant, shown))
 	}
 	return set, used, err
 }
 
 func (r *reader) shard(rel, name string) (*checkpoint.Checkpoint, error) {
-	full, err := r.inside(filepath.Join(rel, name))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", r.model.Path, err)
+	c, err := r.open(r.dir, path.Join(rel, name))
+	if errors.Is(err, source.ErrOutside) {
+		err = fmt.Errorf("%s: %w", r.model.Path, err)
 	}
-	return r.open(full)
+	return c, err
 }
 
 func (r *reader) single(rel string, f found) (*checkpoint.Set, error) {
@@ -114,13 +116,13 @@ func (r *reader) single(rel string, f found) (*checkpoint.Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &checkpoint.Set{Dir: filepath.ToSlash(rel), Shards: []checkpoint.Shard{{Checkpoint: c, ViewName: f.stem.safe}}}, nil
+	return &checkpoint.Set{Dir: rel, Shards: []checkpoint.Shard{{Checkpoint: c, ViewName: f.stem.safe}}}, nil
 }
 
 // viewName is the name of a shard's view: pytorch_model-00001-of-00003.bin becomes
 // model-00001-of-00003.safetensors, and a .safetensors file keeps its name.
 func viewName(name string, s stem) string {
-	ext := filepath.Ext(name)
+	ext := path.Ext(name)
 	if ext == ".safetensors" {
 		return name
 	}

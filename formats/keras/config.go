@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"wfs/formats/pickle"
 )
 
 // config is a configuration that Keras makes objects of when it loads the model.
@@ -19,20 +17,12 @@ type config struct {
 // maxConfig bounds a configuration: the largest models' have a few MB.
 const maxConfig = 64 << 20
 
-// finding is a line of the report.
-type finding struct {
-	text    string
-	verdict pickle.Verdict
-}
-
-// report is what wfs scan says of configurations.
-func report(name string, configs []config) *pickle.Report {
-	r := &pickle.Report{File: name, Pickles: []pickle.Stream{}}
-	for _, f := range judge(configs) {
-		r.Container = append(r.Container, f.text)
-		r.Verdict = max(r.Verdict, f.verdict)
-	}
-	return r
+// Finding is one thing in a configuration that matters to whoever loads it.
+type Finding struct {
+	Text string
+	// RunsCode reports whether Keras would run code that the file brings; otherwise it is
+	// not known what would happen.
+	RunsCode bool
 }
 
 // maxFindings bounds the list.
@@ -40,17 +30,17 @@ const maxFindings = 100
 
 // judge finds what runs code when a configuration is loaded. What cannot be read is
 // unknown, not harmless: Python reads JSON that Go does not (NaN, UTF-16).
-func judge(configs []config) []finding {
-	var found []finding
+func judge(configs []config) []Finding {
+	var found []Finding
 	for _, c := range configs {
 		var value any
 		if c.fault == "" {
 			if err := json.Unmarshal([]byte(c.text), &value); err != nil {
-				c.fault = "it is no JSON that wfs can read"
+				c.fault = "it is not JSON that wfs can read"
 			}
 		}
 		if c.fault != "" {
-			found = append(found, finding{fmt.Sprintf("%s is not checked: %s", c.where, c.fault), pickle.Unknown})
+			found = append(found, Finding{fmt.Sprintf("%s is not checked: %s", c.where, c.fault), false})
 			continue
 		}
 		found = append(found, c.judge(value)...)
@@ -59,8 +49,8 @@ func judge(configs []config) []finding {
 }
 
 // judge looks at all objects of a configuration, whatever holds them.
-func (c *config) judge(value any) []finding {
-	var found []finding
+func (c *config) judge(value any) []Finding {
+	var found []Finding
 	todo := []any{value}
 	for len(todo) > 0 {
 		v := todo[len(todo)-1]
@@ -69,7 +59,7 @@ func (c *config) judge(value any) []finding {
 		case []any:
 			todo = append(todo, v...)
 		case map[string]any:
-			if f := c.object(v); f.text != "" {
+			if f := c.object(v); f.Text != "" {
 				found = append(found, f)
 			}
 			for _, item := range v {
@@ -78,11 +68,14 @@ func (c *config) judge(value any) []finding {
 		}
 	}
 	// The worst first, then as a reader expects: maps have no order.
-	slices.SortFunc(found, func(a, b finding) int {
-		if a.verdict != b.verdict {
-			return int(b.verdict) - int(a.verdict)
+	slices.SortFunc(found, func(a, b Finding) int {
+		if a.RunsCode != b.RunsCode {
+			if a.RunsCode {
+				return -1
+			}
+			return 1
 		}
-		return strings.Compare(a.text, b.text)
+		return strings.Compare(a.Text, b.Text)
 	})
 	found = slices.Compact(found)
 	return found[:min(len(found), maxFindings)]
@@ -91,22 +84,22 @@ func (c *config) judge(value any) []finding {
 // object judges one serialized object. Keras decodes the code in a Lambda layer and runs
 // it, and imports the module that an object names (keras/src/saving/serialization_lib.py,
 // deserialize_keras_object and _retrieve_class_or_fn).
-func (c *config) object(v map[string]any) finding {
+func (c *config) object(v map[string]any) Finding {
 	class, ok := v["class_name"].(string)
 	if !ok {
-		return finding{}
+		return Finding{}
 	}
 	name := ""
 	if inner, ok := v["config"].(map[string]any); ok {
 		name, _ = inner["name"].(string)
 	}
 	if class == "Lambda" || class == "__lambda__" {
-		return finding{fmt.Sprintf("%s has a %s layer %q: it can hold code, which Keras would run", c.where, class, name), pickle.Dangerous}
+		return Finding{fmt.Sprintf("%s has a %s layer %q: it can hold code, which Keras would run", c.where, class, name), true}
 	}
 	module, _ := v["module"].(string)
 	switch top, _, _ := strings.Cut(module, "."); top {
 	case "", "keras", "tf_keras", "keras_hub", "keras_nlp", "keras_cv", "builtins":
-		return finding{}
+		return Finding{}
 	}
-	return finding{fmt.Sprintf("%s has an object %s.%s: Keras would import that module", c.where, module, class), pickle.Unknown}
+	return Finding{fmt.Sprintf("%s has an object %s.%s: Keras would import that module", c.where, module, class), false}
 }

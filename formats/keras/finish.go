@@ -2,29 +2,28 @@ package keras
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
+	"wfs/formats/checkpoint"
 )
 
-// finish chooses the view's root, hides what is no weight of the model, and makes
+// finish finds the weights of a whole model, hides what is not a weight of it, and makes
 // meta/objects.json.
 func (w *walker) finish() {
 	root := w.attributes[""]
-	if _, whole := root["model_config"]; whole {
-		for _, t := range w.out.Tensors {
-			if strings.HasPrefix(t.Key, "model_weights/") {
-				w.out.Root = "model_weights"
-			}
-		}
+	weights := ""
+	if _, whole := root["model_config"]; whole && slices.ContainsFunc(w.out.Tensors, func(t *checkpoint.Tensor) bool {
+		return strings.HasPrefix(t.Key, "model_weights/")
+	}) {
+		weights = "model_weights"
+		w.out.Candidates = []checkpoint.Candidate{{Key: weights, What: "weights"}}
 	}
-	w.order(w.out.Root)
+	w.order(weights)
 	for _, t := range w.out.Tensors {
-		if w.out.Root == "" {
+		if weights == "" {
 			t.Hidden = training(t.Key)
 		}
-	}
-	if w.out.Root != "" {
-		w.out.Notes = append(w.out.Notes, "the view takes the weights at "+w.out.Root+" (--root . takes everything)")
 	}
 	objects := map[string]any{}
 	for _, name := range []string{"model_config", "training_config"} {
@@ -52,11 +51,11 @@ func (w *walker) finish() {
 		w.out.Objects = objects
 	}
 	for _, f := range judge(w.configs) {
-		w.out.Notes = append(w.out.Notes, f.text)
+		w.out.Notes = append(w.out.Notes, f.Text)
 	}
 }
 
-// training says what a variable is that a model is trained with: Keras 3 keeps the
+// training tells what a variable is that a model is trained with: Keras 3 keeps the
 // optimizer, and tf_keras the metrics too, beside the layers (saving_lib.py,
 // _save_state). An optimizer can hold another (LossScaleOptimizer, inner_optimizer).
 func training(key string) string {

@@ -4,7 +4,6 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/json"
-	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -13,7 +12,8 @@ import (
 	"testing"
 
 	"wfs/formats/checkpoint"
-	"wfs/formats/pickle"
+	"wfs/formats/internal/readertest"
+	"wfs/formats/segment"
 	"wfs/formats/source"
 )
 
@@ -26,26 +26,34 @@ func fixture(t testing.TB, path string) []byte {
 	return b
 }
 
-func open(b []byte) (*checkpoint.Checkpoint, error) {
-	return Open(source.FromReader("file", bytes.NewReader(b), int64(len(b))))
+func openBytes(b []byte) (*checkpoint.Checkpoint, error) {
+	return Open(source.NewMemory("file", segment.Literal(b), nil), nil, nil)
+}
+
+// root is the key below which a file has the weights of its model, "" where that is all.
+func root(c *checkpoint.Checkpoint) string {
+	if len(c.Candidates) == 1 {
+		return c.Candidates[0].Key
+	}
+	return ""
 }
 
 func keys(c *checkpoint.Checkpoint) (all []string) {
-	for _, v := range c.View() {
-		all = append(all, v.Key)
+	for _, e := range c.Below(root(c)) {
+		all = append(all, e.Key)
 	}
 	return all
 }
 
 // TestOpen reads one model in both of Keras 3's forms. The layer "second" is the first.
 func TestOpen(t *testing.T) {
-	legacy, err := open(fixture(t, "testdata/legacy.h5"))
+	legacy, err := openBytes(fixture(t, "testdata/legacy.h5"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []string{"second/sequential/second/kernel", "second/sequential/second/bias", "first/sequential/first/kernel", "first/sequential/first/bias"}
-	if got := keys(legacy); !reflect.DeepEqual(got, want) || legacy.Root != "model_weights" {
-		t.Errorf("view %q at %q, want %q", got, legacy.Root, want)
+	if got := keys(legacy); !reflect.DeepEqual(got, want) || root(legacy) != "model_weights" {
+		t.Errorf("view %q at %q, want %q", got, root(legacy), want)
 	}
 	objects := legacy.Objects.(map[string]any)
 	for _, name := range []string{"model_config", "training_config", "keras_version", "backend", "attributes"} {
@@ -53,7 +61,7 @@ func TestOpen(t *testing.T) {
 			t.Errorf("objects have no %s", name)
 		}
 	}
-	whole, err := open(fixture(t, "testdata/model.keras"))
+	whole, err := openBytes(fixture(t, "testdata/model.keras"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,9 +72,10 @@ func TestOpen(t *testing.T) {
 	if len(whole.Files) != 2 || len(whole.Tensors) <= len(want) {
 		t.Errorf("%d files and %d tensors: the optimizer is missing", len(whole.Files), len(whole.Tensors))
 	}
-	for _, c := range []*checkpoint.Checkpoint{legacy, whole} {
-		if r, err := c.Pickles(); err != nil || r.Dangerous() == "" {
-			t.Errorf("%s: no word of the Lambda layer: %v", c.Format, err)
+	for _, name := range []string{"testdata/legacy.h5", "testdata/model.keras"} {
+		found, err := Findings(source.NewMemory(name, segment.Literal(fixture(t, name)), nil))
+		if err != nil || !slices.ContainsFunc(found, func(f Finding) bool { return f.RunsCode }) {
+			t.Errorf("%s: no word of the Lambda layer: %v", name, err)
 		}
 	}
 }
@@ -75,7 +84,7 @@ func TestOpen(t *testing.T) {
 // told.
 func TestBroken(t *testing.T) {
 	b := fixture(t, "../hdf5/testdata/latest.h5")
-	whole, err := open(b)
+	whole, err := openBytes(b)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +94,7 @@ func TestBroken(t *testing.T) {
 		t.Fatal("no fill value")
 	}
 	b[at+7] ^= 1
-	c, err := open(b)
+	c, err := openBytes(b)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,33 +114,44 @@ func TestBroken(t *testing.T) {
 
 func TestJudge(t *testing.T) {
 	for _, c := range []struct {
-		text    string
-		verdict pickle.Verdict
-		want    string
+		text string
+		runs bool
+		want string
 	}{
-		{`{"class_name": "Dense", "module": "keras.layers", "config": {"name": "Lambda"}}`, pickle.Allowed, ""},
-		{`[{"layers": [{"class_name": "Lambda", "config": {"name": "x"}}]}]`, pickle.Dangerous, `Lambda layer "x"`},
-		{`{"class_name": "L\u0061mbda"}`, pickle.Dangerous, "Lambda"},
-		{`{"loss": {"class_name": "__lambda__", "config": {}}}`, pickle.Dangerous, "__lambda__"},
-		{`{"class_name": "system", "module": "os"}`, pickle.Unknown, "os.system"},
-		{`{"class_name": "X", "module": "kerasish.layers"}`, pickle.Unknown, "kerasish"},
-		{`{"class_name": "Lambda", "rate": NaN}`, pickle.Unknown, "not checked"},
-		{"\xff\xfe{\x00}\x00", pickle.Unknown, "not checked"},
-		{strings.Repeat("[", 1<<20), pickle.Unknown, "not checked"},
+		{`{"class_name": "Dense", "module": "keras.layers", "config": {"name": "Lambda"}}`, false, ""},
+		{`[{"layers": [{"class_name": "Lambda", "config": {"name": "x"}}]}]`, true, `Lambda layer "x"`},
+		{`{"class_name": "L\u0061mbda"}`, true, "Lambda"},
+		{`{"loss": {"class_name": "__lambda__", "config": {}}}`, true, "__lambda__"},
+		{`{"class_name": "system", "module": "os"}`, false, "os.system"},
+		{`{"class_name": "X", "module": "kerasish.layers"}`, false, "kerasish"},
+		{`{"class_name": "Lambda", "rate": NaN}`, false, "not checked"},
+		{"\xff\xfe{\x00}\x00", false, "not checked"},
+		{strings.Repeat("[", 1<<20), false, "not checked"},
 	} {
-		r := report("file", []config{{where: "config.json", text: c.text}})
-		said := strings.Join(r.Container, "\n")
-		if r.Verdict != c.verdict || !strings.Contains(said, c.want) || c.want == "" && said != "" {
-			t.Errorf("%.80s: %v %q, want %v %q", c.text, r.Verdict, said, c.verdict, c.want)
+		found := judge([]config{{where: "config.json", text: c.text}})
+		said, runs := "", false
+		for _, f := range found {
+			said, runs = said+f.Text+"\n", runs || f.RunsCode
+		}
+		if runs != c.runs || !strings.Contains(said, c.want) || c.want == "" && said != "" {
+			t.Errorf("%.80s: runs code: %v %q, want %v %q", c.text, runs, said, c.runs, c.want)
 		}
 	}
-	if r := report("file", []config{{where: "model_config", fault: "it is no text"}}); r.Verdict != pickle.Unknown {
-		t.Errorf("a configuration that is no text is %v", r.Verdict)
+	if found := judge([]config{{where: "model_config", fault: "it is not text"}}); len(found) != 1 || found[0].RunsCode {
+		t.Errorf("a configuration that is not text: %v", found)
 	}
 	many := `[` + strings.Repeat(`{"class_name":"Lambda"},`, 5000) + `{"class_name":"Lambda","config":{"name":"other"}}]`
-	if r := report("file", []config{{where: "config.json", text: many}}); len(r.Container) != 2 {
-		t.Errorf("%d lines on two layers", len(r.Container))
+	if found := judge([]config{{where: "config.json", text: many}}); len(found) != 2 {
+		t.Errorf("%d lines on two layers", len(found))
 	}
+}
+
+func TestReader(t *testing.T) {
+	files := map[string][]byte{"whole": fixture(t, "testdata/model.keras"), "weights": fixture(t, "testdata/legacy.h5")}
+	for _, name := range []string{"latest.h5", "earliest.h5"} {
+		files[name] = fixture(t, "../hdf5/testdata/"+name)
+	}
+	readertest.Run(t, Format(nil, nil), files)
 }
 
 func TestNaturally(t *testing.T) {
@@ -148,13 +168,13 @@ func TestShardNames(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"weight_map": {"/a": ["2.h5", "1.h5"], "/b": "2.h5"}}`: "1.h5 2.h5",
 		`{"weight_map": {}}`:                      "it names no shards",
-		`{"weight_map": {"/a": "../x.h5"}}`:       "no file of its directory",
-		`{"weight_map": {"/a": ["/etc/passwd"]}}`: "no file of its directory",
-		`{"weight_map": {"/a": [".."]}}`:          "no file of its directory",
-		`{"weight_map": {"/a": [7]}}`:             "no file of its directory",
-		`{"weight_map": [`:                        "no JSON",
+		`{"weight_map": {"/a": "../x.h5"}}`:       "not a file of its directory",
+		`{"weight_map": {"/a": ["/etc/passwd"]}}`: "not a file of its directory",
+		`{"weight_map": {"/a": [".."]}}`:          "not a file of its directory",
+		`{"weight_map": {"/a": [7]}}`:             "not a file of its directory",
+		`{"weight_map": [`:                        "not JSON",
 	} {
-		names, err := shardNames(source.FromReader("x.weights.json", strings.NewReader(text), int64(len(text))))
+		names, err := shardNames(source.NewMemory("x.weights.json", segment.Literal(text), nil))
 		if got := strings.Join(names, " "); got != want && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%s: %q, %v, want %s", text, got, err, want)
 		}
@@ -180,14 +200,14 @@ func TestMembers(t *testing.T) {
 		z.Close()
 		return b.Bytes()
 	}
-	if _, err := open(write("config.json", weightsMember)); err != nil {
+	if _, err := openBytes(write("config.json", weightsMember)); err != nil {
 		t.Error(err)
 	}
 	for want, b := range map[string][]byte{
 		"occurs twice":              write("config.json", weightsMember, "config.json"),
 		"holds no " + weightsMember: write("config.json"),
 	} {
-		if _, err := open(b); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := openBytes(b); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}
@@ -205,11 +225,11 @@ func FuzzOpen(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		c, err := open(b)
+		c, err := openBytes(b)
 		if err != nil {
 			return
 		}
-		for _, v := range c.View() {
+		for _, v := range c.Below(root(c)) {
 			p := make([]byte, min(4096, v.Data.Size()))
 			if n, err := v.Data.ReadAt(p, v.Data.Size()-int64(len(p))); n < len(p) && err == nil {
 				t.Errorf("%s: %d bytes of %d, and no error", v.Key, n, len(p))
@@ -218,7 +238,7 @@ func FuzzOpen(f *testing.F) {
 		if _, err := json.Marshal(c.Objects); err != nil {
 			t.Error(err)
 		}
-		if _, err := c.Pickles(); err != nil && !errors.Is(err, checkpoint.ErrCorrupt) {
+		if _, err := Findings(source.NewMemory("file", segment.Literal(b), nil)); err != nil {
 			t.Error(err)
 		}
 	})

@@ -7,11 +7,10 @@ package keras
 import (
 	"bytes"
 	"fmt"
-	"io"
 
 	"wfs/formats/checkpoint"
+	"wfs/formats/deflate"
 	"wfs/formats/hdf5"
-	"wfs/formats/pickle"
 	"wfs/formats/segment"
 	"wfs/formats/source"
 	"wfs/formats/zip"
@@ -20,25 +19,31 @@ import (
 // weightsMember is the HDF5 file in a .keras file (keras/src/saving/saving_lib.py, _VARS_FNAME_H5).
 const weightsMember = "model.weights.h5"
 
-// signature begins an HDF5 file, or stands at 512, 1024, 2048 … behind a user block.
+// signature begins an HDF5 file, or stands at 512, 1024, 2048 … after a user block.
 const signature = "\x89HDF\r\n\x1a\n"
 
-// chunks is the cache of decoded chunks, one for all files of the process: its cap
-// is that of the whole mount.
-var chunks = hdf5.NewChunkCache(hdf5.DefaultCacheSize)
+// Format is the reader of HDF5 files and of what Keras makes of them. Decoded chunks are
+// kept in chunks, what is inflated of zip files in inflated: their caps are those of all
+// files that share them. Either may be nil.
+func Format(chunks *hdf5.ChunkCache, inflated *deflate.Cache) checkpoint.Format {
+	return checkpoint.Format{Name: "keras", Detect: detect, Open: func(src source.Source) (*checkpoint.Checkpoint, error) {
+		return Open(src, chunks, inflated)
+	}}
+}
 
-// Detect says whether the file is HDF5, or a zip with Keras's members in front.
-func Detect(prefix []byte, file segment.Data) bool {
+// detect tells HDF5, and a zip with Keras's members in front. Programs that look at the
+// first bytes take HDF5 after a user block for something else, so others come before.
+func detect(prefix []byte, file segment.Data) checkpoint.Match {
 	if bytes.HasPrefix(prefix, []byte(signature)) || isKerasZip(prefix) {
-		return true
+		return checkpoint.Certain
 	}
 	head := make([]byte, len(signature))
 	for at := int64(512); at < file.Size() && at <= 1<<20; at *= 2 {
-		if n, _ := file.ReadAt(head, at); n == len(head) && string(head) == signature {
-			return true
+		if segment.ReadFull(file, head, at) == nil && string(head) == signature {
+			return checkpoint.Possible
 		}
 	}
-	return false
+	return checkpoint.No
 }
 
 // isKerasZip looks at the name of the first member.
@@ -55,18 +60,40 @@ func isKerasZip(prefix []byte) bool {
 	return false
 }
 
-// Open reads the headers and attributes of all objects, and no array.
-func Open(src *source.Source) (*checkpoint.Checkpoint, error) {
-	out := &checkpoint.Checkpoint{Format: "hdf5", Source: src, Separator: "/", Framework: "tf"}
+// Open reads the headers and attributes of all objects, and no array. The caches are as
+// for Format.
+func Open(src source.Source, chunks *hdf5.ChunkCache, inflated *deflate.Cache) (*checkpoint.Checkpoint, error) {
+	w, err := open(src, chunks, inflated)
+	if err != nil {
+		return nil, err
+	}
+	return w.out, nil
+}
+
+// Findings is what loading the configurations in a file would run or import. HDF5 itself
+// holds no pickles.
+func Findings(src source.Source) ([]Finding, error) {
+	w, err := open(src, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	return judge(w.configs), nil
+}
+
+func open(src source.Source, chunks *hdf5.ChunkCache, inflated *deflate.Cache) (*walker, error) {
+	if chunks == nil {
+		chunks = hdf5.NewChunkCache(hdf5.DefaultCacheSize)
+	}
+	out := &checkpoint.Checkpoint{Format: "hdf5", Source: src, Separator: "/", Framework: "tf", Unpickled: true}
 	prefix := make([]byte, min(64, src.Size()))
-	if n, err := src.ReadAt(prefix, 0); n < len(prefix) {
+	if err := segment.ReadFull(src, prefix, 0); err != nil {
 		return nil, err
 	}
 	w := &walker{file: src, out: out, byAddress: map[uint64]*checkpoint.Tensor{}, attributes: map[string]map[string]any{}}
 	if isKerasZip(prefix) {
 		out.Format = "keras"
 		var err error
-		if w.file, err = w.openZip(src); err != nil {
+		if w.file, err = w.openZip(src, inflated); err != nil {
 			return nil, err
 		}
 	}
@@ -78,13 +105,12 @@ func Open(src *source.Source) (*checkpoint.Checkpoint, error) {
 		return nil, err
 	}
 	w.finish()
-	out.Pickles = func() (checkpoint.Report, error) { return report(src.Name(), w.configs), nil }
-	return out, nil
+	return w, nil
 }
 
 // openZip finds the HDF5 member, and passes the others through.
-func (w *walker) openZip(src *source.Source) (segment.Data, error) {
-	z, err := zip.Open(src, src.Size())
+func (w *walker) openZip(src source.Source, inflated *deflate.Cache) (segment.Data, error) {
+	z, err := zip.Open(src, inflated)
 	if err != nil {
 		return nil, err
 	}
@@ -108,14 +134,13 @@ func (w *walker) openZip(src *source.Source) (segment.Data, error) {
 				return nil, fmt.Errorf("member %s has %d bytes, wfs reads %d", rec.Name, data.Size(), maxConfig)
 			}
 			text := make([]byte, data.Size())
-			if n, err := data.ReadAt(text, 0); n < len(text) && err != io.EOF {
+			if err := segment.ReadFull(data, text, 0); err != nil {
 				return nil, err
 			}
 			if rec.Name == "config.json" {
 				w.configs = append(w.configs, config{where: rec.Name, text: string(text)})
 			}
-			member := source.FromReader(rec.Name, bytes.NewReader(text), int64(len(text)))
-			member.ModTime = src.ModTime
+			member := source.NewMemory(rec.Name, segment.Literal(text), src)
 			w.out.Files = append(w.out.Files, checkpoint.File{Path: rec.Name, Source: member})
 		default:
 			w.omit(rec.Name, "member that holds no weights")
@@ -125,20 +150,4 @@ func (w *walker) openZip(src *source.Source) (segment.Data, error) {
 		return nil, fmt.Errorf("it holds no %s", weightsMember)
 	}
 	return weights, nil
-}
-
-// Scan reports on the configurations in a file, whose name stands at the head. HDF5
-// holds no pickles.
-func Scan(src *source.Source, name string) (*pickle.Report, error) {
-	c, err := Open(src)
-	if err != nil {
-		return nil, err
-	}
-	r, err := c.Pickles()
-	if err != nil {
-		return nil, err
-	}
-	found := r.(*pickle.Report)
-	found.File = name
-	return found, nil
 }

@@ -76,8 +76,11 @@ func TestBombs(t *testing.T) {
 }
 
 func FuzzScanner(f *testing.F) {
-	for _, b := range evasions() {
-		f.Add(b)
+	for _, b := range []string{
+		"cos\nsystem\n(S'true'\ntR.", "(S'true'\nios\nsystem\n.", "\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x04true\x85R.",
+		"\x80\x04\x95\x02\x00\x00\x00\x00\x00\x00\x00cxos\nsystem\n(S'true'\ntR.", "\x80\x03C\x02ab\x8a\x01\x01\x87.",
+	} {
+		f.Add([]byte(b))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s := NewScanner(bytes.NewReader(b), 0, int64(len(b)))
@@ -85,29 +88,11 @@ func FuzzScanner(f *testing.F) {
 		last := int64(-1)
 		for s.Next(&op) == nil {
 			if op.Offset <= last || s.Offset() > int64(len(b)) {
-				t.Fatalf("opcode at %d behind %d of %d bytes", op.Offset, last, len(b))
+				t.Fatalf("opcode at %d after %d of %d bytes", op.Offset, last, len(b))
 			}
 			last = op.Offset
 			if op.Code == Stop {
 				break
-			}
-		}
-	})
-}
-
-func FuzzScan(f *testing.F) {
-	for _, b := range evasions() {
-		f.Add(b)
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		var out bytes.Buffer
-		writeText(&out, inspect(b))
-		if out.Len() == 0 {
-			t.Error("an empty report")
-		}
-		for _, c := range out.Bytes() {
-			if c < ' ' && c != '\n' || c == 0x7f {
-				t.Fatalf("the report holds the control character %#x", c)
 			}
 		}
 	})

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"strings"
 	"testing"
-
-	"wfs/formats/segment"
 )
 
 // TestExpansion tells lists of lists of lists from values that are only used often.
@@ -36,28 +34,6 @@ func TestExpansion(t *testing.T) {
 		}
 		if found := strings.Contains(strings.Join(res.Anomalies, "\n"), "expansion attack"); found != c.attack {
 			t.Errorf("%s: reported %v, want %v (%q)", name, found, c.attack, res.Anomalies)
-		}
-	}
-}
-
-// TestSearch finds pickles that begin like none, and takes no number for one.
-func TestSearch(t *testing.T) {
-	for name, c := range map[string]struct {
-		data  string
-		found bool
-	}{
-		"payload":        {"N0cos\nsystem\n(S'true'\ntR.", true},
-		"cut payload":    {"N0cos\nsystem\n(S'tr", true},
-		"named class":    {"K\x010cmodels\nNet\n)\x81.", true},
-		"zeros":          {strings.Repeat("\x00", 100), false},
-		"floats":         {strings.Repeat("\x00\x00\x80\x3f", 20), false},
-		"a value":        {"N.", false},
-		"words":          {"cat\ndog\nmouse\n", false},
-		"unlikely names": {"c\x01\x02\n\x03\n0N.", false},
-	} {
-		var in Inspector
-		if found := in.Search(segment.Literal(c.data), 0, "test", 0); found != c.found {
-			t.Errorf("%s: found %v, want %v: %+v", name, found, c.found, in.Streams)
 		}
 	}
 }

@@ -19,7 +19,7 @@ func (s *Scanner) readLine() (string, error) {
 		return line, err
 	}
 	if s.frames == FramesRefused {
-		return line, errCut
+		return line, ErrCut
 	}
 	return line[s.frame-at:], nil
 }

@@ -2,10 +2,12 @@ package pickle
 
 import (
 	"bytes"
+	"errors"
 	"strings"
+	"wfs/formats/segment"
 )
 
-// LooksLikePickle says whether bytes begin like a pickle that something would
+// LooksLikePickle reports whether bytes begin like a pickle that something would
 // load: a PROTO of a known protocol, or the opcodes that protocols 0 and 1 begin
 // containers and globals with.
 func LooksLikePickle(b []byte) bool {
@@ -26,14 +28,14 @@ func LooksLikePickle(b []byte) bool {
 	return false
 }
 
-// twoNames says whether b begins with two lines that could be a module and a name.
+// twoNames reports whether b begins with two lines that could be a module and a name.
 func twoNames(b []byte) bool {
 	for range 2 {
 		i := bytes.IndexByte(b, '\n')
 		if i < 1 {
 			return false
 		}
-		if !isName(string(b[:i])) {
+		if !IsName(string(b[:i])) {
 			return false
 		}
 		b = b[i+1:]
@@ -41,12 +43,37 @@ func twoNames(b []byte) bool {
 	return true
 }
 
-// isName says whether s could be a module, or what a module holds.
-func isName(s string) bool {
+// IsName reports whether s could be a module, or what a module holds.
+func IsName(s string) bool {
 	for _, c := range []byte(s) {
 		if !(c == '_' || c == '.' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z') {
 			return false
 		}
 	}
 	return s != ""
+}
+
+// MayName reports whether bytes could begin a pickle that names something: opcodes up to
+// the first that names a global, or as far as the bytes go.
+func MayName(head []byte) bool {
+	s := NewScanner(bytes.NewReader(head), 0, int64(len(head)))
+	var op Op
+	for {
+		if err := s.Next(&op); err != nil {
+			return !errors.Is(err, errOpcode)
+		}
+		switch op.Code {
+		case GlobalOp, StackGlobal, Inst, Ext1, Ext2, Ext4:
+			return true
+		case Stop:
+			return false
+		}
+	}
+}
+
+// Head is the bytes at off of data that LooksLikePickle and MayName are to see.
+func Head(data segment.Data, off int64) []byte {
+	head := make([]byte, headSize)
+	n, _ := data.ReadAt(head[:max(0, min(int64(len(head)), data.Size()-off))], off)
+	return head[:n]
 }

@@ -50,9 +50,11 @@ const (
 	FramesRefused               // an error
 )
 
-var errOpcode = errors.New("is no pickle opcode")
+var errOpcode = errors.New("is not a pickle opcode")
 
-var errCut = errors.New("its argument crosses the end of a FRAME: readers disagree on what it is")
+// ErrCut says that a frame ends within an argument: readers disagree on what that is
+// (Frames).
+var ErrCut = errors.New("its argument crosses the end of a FRAME: readers disagree on what it is")
 
 // Scanner reads the opcodes of one pickle, within bounds.
 type Scanner struct {
@@ -197,7 +199,7 @@ func (s *Scanner) enter(n int64) error {
 		return nil
 	}
 	if s.frames == FramesRefused {
-		return errCut
+		return ErrCut
 	}
 	s.skip(s.frame - at)
 	return nil

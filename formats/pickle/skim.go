@@ -7,10 +7,10 @@ import (
 // maxSkimmed bounds the globals that a skim lists.
 const maxSkimmed = 10_000
 
-// skim reads on where the machine gave up, without its stack: Python may well go on
+// Skim reads on where the machine gave up, without its stack: Python may well go on
 // there. It finds every global that an opcode names itself; of STACK_GLOBAL it takes
 // the last two texts for the names, which a pickle can foil. end is where it stopped.
-func skim(r io.ReaderAt, off, limit int64) (found []*Global, end int64) {
+func Skim(r io.ReaderAt, off, limit int64) (found []*Global, end int64) {
 	s := NewScanner(r, off, limit)
 	known := map[[2]string]*Global{}
 	add := func(module, name string, op *Op) {

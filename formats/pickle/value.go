@@ -3,6 +3,7 @@ package pickle
 import (
 	"math/big"
 	"strconv"
+	"wfs/formats/segment"
 )
 
 // Value is what a pickle holds, as data: None, bool, int64, *big.Int, float64,
@@ -92,6 +93,18 @@ type Payload struct {
 	// Certain says that it begins as only such files do, or is the argument of a
 	// function that reads one.
 	Certain bool
+}
+
+// Open makes the payload of a pickle in data readable.
+func (p *Payload) Open(data segment.Data) (segment.Data, error) {
+	var inner segment.Data = &segment.Range{Src: data, Off: p.Off, N: p.Len}
+	if p.Data != nil {
+		inner = segment.Literal(p.Data)
+	}
+	if p.Latin1 {
+		return Latin1(inner)
+	}
+	return inner, nil
 }
 
 // Pair is an entry of a dict.

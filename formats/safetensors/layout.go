@@ -19,10 +19,10 @@ import (
 // every tensor of a mapped view is aligned to its elements.
 const dataAlign = 4096
 
-// Layout is a synthesized file: the header and, behind it, the tensors by the
+// Layout is a synthesized file: the header and, after it, the tensors by the
 // width of their elements, widest first, then by name, as the reference writer does.
 type Layout struct {
-	tensors  []checkpoint.View
+	tensors  []checkpoint.Entry
 	metadata map[string]string
 	renamed  map[*checkpoint.Tensor]string
 	header   int64 // bytes before the data, the eight of the length included
@@ -31,7 +31,7 @@ type Layout struct {
 
 // NewLayout lays out tensors. Those whose dtype the format does not have are left
 // out, and returned with the reason.
-func NewLayout(tensors []checkpoint.View, metadata map[string]string) (*Layout, []checkpoint.Omitted, error) {
+func NewLayout(tensors []checkpoint.Entry, metadata map[string]string) (*Layout, []checkpoint.Omitted, error) {
 	l := &Layout{metadata: metadata}
 	var omitted []checkpoint.Omitted
 	for _, t := range tensors {
@@ -42,7 +42,7 @@ func NewLayout(tensors []checkpoint.View, metadata map[string]string) (*Layout, 
 		l.tensors = append(l.tensors, t)
 	}
 	l.rename()
-	slices.SortStableFunc(l.tensors, func(a, b checkpoint.View) int {
+	slices.SortStableFunc(l.tensors, func(a, b checkpoint.Entry) int {
 		if a.DType != b.DType {
 			return int(b.DType) - int(a.DType)
 		}

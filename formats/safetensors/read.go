@@ -1,13 +1,11 @@
 // Package safetensors reads and lays out .safetensors files: eight bytes with the
-// length of the header, little endian, the header in JSON, and the tensors one behind
+// length of the header, little endian, the header in JSON, and the tensors one after
 // the other (safetensors' README.md, "Format", and safetensors/src/tensor.rs).
 package safetensors
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"io"
 	"sort"
 	"strings"
 
@@ -26,16 +24,23 @@ const maxTensors = 500_000
 // maxDims is more dimensions than any tensor has.
 const maxDims = 1024
 
-// Detect says whether a file may be safetensors: a length that is no text, and the
-// brace that the header begins with.
-func Detect(prefix []byte) bool {
-	return len(prefix) > 8 && binary.LittleEndian.Uint64(prefix)>>40 == 0 && strings.IndexByte("{ \n\r\t", prefix[8]) >= 0
+// Format is the reader of .safetensors files.
+func Format() checkpoint.Format {
+	return checkpoint.Format{Name: "safetensors", Detect: detect, Open: Open}
+}
+
+// detect looks for a length that is not text, and the brace that the header begins with.
+func detect(prefix []byte, _ segment.Data) checkpoint.Match {
+	if len(prefix) > 8 && binary.LittleEndian.Uint64(prefix)>>40 == 0 && strings.IndexByte("{ \n\r\t", prefix[8]) >= 0 {
+		return checkpoint.Certain
+	}
+	return checkpoint.No
 }
 
 // Open reads and checks the header. The rules are those of the format: unique
 // names, known dtypes, offsets that cover the file without holes or overlaps, and
 // sizes that match the shapes.
-func Open(src *source.Source) (*checkpoint.Checkpoint, error) {
+func Open(src source.Source) (*checkpoint.Checkpoint, error) {
 	header, err := readHeader(src)
 	if err != nil {
 		return nil, err
@@ -100,10 +105,10 @@ func Open(src *source.Source) (*checkpoint.Checkpoint, error) {
 	return out, nil
 }
 
-func readHeader(src *source.Source) ([]byte, error) {
+func readHeader(src segment.Data) ([]byte, error) {
 	var head [8]byte
-	if n, err := src.ReadAt(head[:], 0); n < len(head) {
-		return nil, ended(err)
+	if err := segment.ReadFull(src, head[:], 0); err != nil {
+		return nil, err
 	}
 	n := binary.LittleEndian.Uint64(head[:])
 	if n > maxHeader {
@@ -113,17 +118,10 @@ func readHeader(src *source.Source) ([]byte, error) {
 		return nil, fmt.Errorf("its header claims %d bytes, %d are left", n, src.Size()-8)
 	}
 	header := make([]byte, n)
-	if k, err := src.ReadAt(header, 8); k < len(header) {
-		return nil, ended(err)
+	if err := segment.ReadFull(src, header, 8); err != nil {
+		return nil, err
 	}
 	return header, validUTF8(header)
-}
-
-func ended(err error) error {
-	if err == nil || errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
-	}
-	return err
 }
 
 // entry is a tensor of the header.

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"wfs/formats/checkpoint"
+	"wfs/formats/internal/readertest"
 	"wfs/formats/segment"
 	"wfs/formats/source"
 )
@@ -21,7 +22,14 @@ func file(header string, n int) []byte {
 }
 
 func open(b []byte) (*checkpoint.Checkpoint, error) {
-	return Open(source.FromReader("test", bytes.NewReader(b), int64(len(b))))
+	return Open(source.NewMemory("test", segment.Literal(b), nil))
+}
+
+func TestReader(t *testing.T) {
+	readertest.Run(t, Format(), map[string][]byte{
+		"two":    file(`{"__metadata__":{"format":"pt"},"b":{"dtype":"U8","shape":[2,2],"data_offsets":[8,12]},"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, 12),
+		"packed": file(`{"x":{"dtype":"F4","shape":[3000],"data_offsets":[0,1500]},"none":{"dtype":"F64","shape":[0,9],"data_offsets":[1500,1500]}}`, 1500),
+	})
 }
 
 // The cases and their outcome are those of the reference reader (FORMATS 1.9), but
@@ -104,7 +112,7 @@ func TestHeaders(t *testing.T) {
 func TestLayout(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	for trial := range 50 {
-		var views []checkpoint.View
+		var views []checkpoint.Entry
 		want := map[string][]byte{}
 		for i := range rng.IntN(40) {
 			d := checkpoint.BOOL + checkpoint.DType(rng.IntN(int(checkpoint.U64)))
@@ -119,7 +127,7 @@ func TestLayout(t *testing.T) {
 			}
 			key := fmt.Sprintf("%c<&>\"\\ %d", rune('a'+rng.IntN(26)), i)
 			want[key] = data
-			views = append(views, checkpoint.View{Key: key, Tensor: &checkpoint.Tensor{Key: key, DType: d, Shape: shape, Data: segment.Literal(data)}})
+			views = append(views, checkpoint.Entry{Key: key, Tensor: &checkpoint.Tensor{Key: key, DType: d, Shape: shape, Data: segment.Literal(data)}})
 		}
 		l, omitted, err := NewLayout(views, map[string]string{"format": "pt"})
 		if err != nil || len(omitted) > 0 {
@@ -163,10 +171,10 @@ func TestLayout(t *testing.T) {
 }
 
 func TestLayoutOmitsAndRenames(t *testing.T) {
-	scalar := func(key string, d checkpoint.DType) checkpoint.View {
-		return checkpoint.View{Key: key, Tensor: &checkpoint.Tensor{Key: key, DType: d, Data: segment.Literal(make([]byte, d.Bits()/8))}}
+	scalar := func(key string, d checkpoint.DType) checkpoint.Entry {
+		return checkpoint.Entry{Key: key, Tensor: &checkpoint.Tensor{Key: key, DType: d, Data: segment.Literal(make([]byte, d.Bits()/8))}}
 	}
-	l, omitted, err := NewLayout([]checkpoint.View{scalar("z", checkpoint.C128), scalar("__metadata__", checkpoint.F32), scalar("\xff", checkpoint.U8)}, nil)
+	l, omitted, err := NewLayout([]checkpoint.Entry{scalar("z", checkpoint.C128), scalar("__metadata__", checkpoint.F32), scalar("\xff", checkpoint.U8)}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,9 +188,9 @@ func TestLayoutOmitsAndRenames(t *testing.T) {
 
 // TestLayoutUnique has keys whose coded form is the key of another tensor.
 func TestLayoutUnique(t *testing.T) {
-	var views []checkpoint.View
+	var views []checkpoint.Entry
 	for _, key := range []string{"\xff", "%FF", "%FF%", "__metadata__", "%5F_metadata__", "\xfe"} {
-		views = append(views, checkpoint.View{Key: key, Tensor: &checkpoint.Tensor{Key: key, DType: checkpoint.U8, Data: segment.Literal("x")}})
+		views = append(views, checkpoint.Entry{Key: key, Tensor: &checkpoint.Tensor{Key: key, DType: checkpoint.U8, Data: segment.Literal("x")}})
 	}
 	l, _, err := NewLayout(views, nil)
 	if err != nil {
@@ -200,10 +208,10 @@ func TestLayoutUnique(t *testing.T) {
 
 // TestLayoutMany lays out 300 000 tensors, and more than a header can name.
 func TestLayoutMany(t *testing.T) {
-	views := make([]checkpoint.View, 300_000)
+	views := make([]checkpoint.Entry, 300_000)
 	for i := range views {
 		key := fmt.Sprintf("model.layers.%06d.mlp.experts.gate_proj.weight_scale_inverse", i)
-		views[i] = checkpoint.View{Key: key, Tensor: &checkpoint.Tensor{Key: key, DType: checkpoint.U8, Data: segment.Literal("x")}}
+		views[i] = checkpoint.Entry{Key: key, Tensor: &checkpoint.Tensor{Key: key, DType: checkpoint.U8, Data: segment.Literal("x")}}
 	}
 	l, _, err := NewLayout(views, nil)
 	if err != nil || l.DataSize() != 300_000 || !strings.Contains(l.Note(), "Hub") {

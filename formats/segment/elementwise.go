@@ -1,9 +1,8 @@
 package segment
 
 import (
+	"io"
 	"sync"
-
-	"wfs/formats/source"
 )
 
 // Elementwise applies a function to aligned elements of From while they are read:
@@ -26,7 +25,12 @@ var scratch = sync.Pool{New: func() any { b := make([]byte, 0, 1<<20+64); return
 
 // ReadAt implements Data.
 func (e *Elementwise) ReadAt(p []byte, off int64) (int, error) {
-	p, atEnd, err := source.Clip(p, off, e.Size())
+	return e.ReadWith(io.ReaderAt.ReadAt, p, off)
+}
+
+// ReadWith implements Composite.
+func (e *Elementwise) ReadWith(read ReadFunc, p []byte, off int64) (int, error) {
+	p, atEnd, err := Clip(p, off, e.Size())
 	if err != nil || len(p) == 0 {
 		return 0, err
 	}
@@ -36,7 +40,7 @@ func (e *Elementwise) ReadAt(p []byte, off int64) (int, error) {
 	aligned := skip == 0 && count*e.Out == int64(len(p))
 
 	if aligned && e.In == e.Out {
-		if err := fill(e.From, p, first*e.In); err != nil {
+		if err := fill(read, e.From, p, first*e.In); err != nil {
 			return 0, err
 		}
 		e.Apply(p, p)
@@ -44,7 +48,7 @@ func (e *Elementwise) ReadAt(p []byte, off int64) (int, error) {
 	}
 	src := borrow(count * e.In)
 	defer scratch.Put(src)
-	if err := fill(e.From, *src, first*e.In); err != nil {
+	if err := fill(read, e.From, *src, first*e.In); err != nil {
 		return 0, err
 	}
 	dst := p
@@ -70,8 +74,8 @@ func borrow(n int64) *[]byte {
 }
 
 // fill reads exactly len(p) bytes.
-func fill(d Data, p []byte, off int64) error {
-	if n, err := d.ReadAt(p, off); n < len(p) {
+func fill(read ReadFunc, r io.ReaderAt, p []byte, off int64) error {
+	if n, err := read(r, p, off); n < len(p) {
 		return missing(err)
 	}
 	return nil

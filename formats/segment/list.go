@@ -5,14 +5,12 @@ import (
 	"io"
 	"reflect"
 	"sort"
-
-	"wfs/formats/source"
 )
 
-// List is segments one behind the other.
+// List is segments one after the other.
 type List struct {
 	parts []Data
-	ends  []int64 // ends[i] is the offset just behind parts[i]
+	ends  []int64 // ends[i] is the offset just past parts[i]
 }
 
 // NewList concatenates parts. Empty parts are dropped. An overflowing total is an error.
@@ -43,13 +41,13 @@ func (l *List) Size() int64 {
 }
 
 // ReadAt implements Data: a binary search for the first segment, then onward.
-func (l *List) ReadAt(p []byte, off int64) (int, error) { return l.read(p, off, io.ReaderAt.ReadAt) }
+func (l *List) ReadAt(p []byte, off int64) (int, error) {
+	return l.ReadWith(io.ReaderAt.ReadAt, p, off)
+}
 
-// ReadCached implements Cached.
-func (l *List) ReadCached(p []byte, off int64) (int, error) { return l.read(p, off, ReadCached) }
-
-func (l *List) read(p []byte, off int64, read ReadFunc) (int, error) {
-	p, atEnd, err := source.Clip(p, off, l.Size())
+// ReadWith implements Composite.
+func (l *List) ReadWith(read ReadFunc, p []byte, off int64) (int, error) {
+	p, atEnd, err := Clip(p, off, l.Size())
 	if err != nil || len(p) == 0 {
 		return 0, err
 	}
@@ -83,8 +81,8 @@ const (
 )
 
 // readRun fills p from byte skip of part i on, as far as small ranges of one source lie
-// behind each other there too, by one read. It returns the bytes, and the parts that
-// they end in or behind; no parts where there is no run, or it could not be read.
+// one after the other there too, by one read. It returns the bytes, and the parts that
+// they end in or after; no parts where there is no run, or it could not be read.
 func (l *List) readRun(p []byte, i int, skip int64, read ReadFunc) (n, parts int) {
 	first, ok := l.parts[i].(*Range)
 	if !ok || first.N > runPart || !reflect.TypeOf(first.Src).Comparable() {

@@ -2,11 +2,11 @@ package segment
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"testing"
-
-	"wfs/formats/source"
 )
 
 // counted counts the reads of a source.
@@ -28,7 +28,7 @@ type halfCached struct {
 
 func (h *halfCached) ReadCached(p []byte, off int64) (int, error) {
 	if off+int64(len(p)) > h.cached {
-		return 0, source.ErrNotCached
+		return 0, ErrNotCached
 	}
 	return h.ReadAt(p, off)
 }
@@ -57,8 +57,8 @@ func TestReadCached(t *testing.T) {
 		off := rng.Int64N(l.Size())
 		p, want := make([]byte, rng.IntN(100_000)), make([]byte, 100_000)
 		k, wantErr := l.ReadAt(want[:len(p)], off)
-		n, err := l.ReadCached(p, off)
-		if errors.Is(err, source.ErrNotCached) {
+		n, err := ReadCached(l, p, off)
+		if errors.Is(err, ErrNotCached) {
 			continue
 		}
 		if n != k || err != wantErr || !bytes.Equal(p[:n], want[:k]) {
@@ -69,9 +69,14 @@ func TestReadCached(t *testing.T) {
 	if cached < 500 || cached > 1500 {
 		t.Errorf("%d of 2000 reads were cached", cached)
 	}
-	other, _ := NewList(Literal("a"), &Elementwise{From: NewRange(src, 0, 8), In: 4, Out: 4, Apply: func(dst, src []byte) {}})
-	if _, err := other.ReadCached(make([]byte, 9), 0); !errors.Is(err, source.ErrNotCached) {
-		t.Errorf("a part that must be worked out: %v", err)
+	for from, want := range map[Data]error{
+		NewRange(strings.NewReader("01234567"), 0, 8): ErrNotCached, NewRange(&Range{Src: Literal("01234567"), N: 8}, 0, 8): nil,
+	} {
+		swapped, _ := NewList(Literal("a"), Swap(from, 4))
+		p := make([]byte, 9)
+		if _, err := ReadCached(swapped, p, 0); err != want || err == nil && string(p) != "a32107654" {
+			t.Errorf("a part that is worked out: %q, %v", p, err)
+		}
 	}
 }
 
@@ -126,4 +131,40 @@ func TestRuns(t *testing.T) {
 func readFully(d Data, p []byte) bool {
 	n, _ := d.ReadAt(p, 0)
 	return n == len(p)
+}
+
+// stuck is a source whose reads end only when nobody waits for them.
+type stuck struct{ started chan struct{} }
+
+func (s stuck) ReadAt(p []byte, off int64) (int, error) { select {} }
+
+func (s stuck) ReadAtContext(ctx context.Context, p []byte, off int64) (int, error) {
+	close(s.started)
+	<-ctx.Done()
+	return 0, context.Cause(ctx)
+}
+
+// TestReadUntil gives up a read that hangs in a source below three composites.
+func TestReadUntil(t *testing.T) {
+	src := stuck{make(chan struct{})}
+	strided, err := NewStrided(src, 64, 0, 4, []int64{4, 4}, []int64{1, 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := NewList(Literal("header"), Swap(strided, 4))
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := errors.New("gone")
+	ctx, cancel := context.WithCancelCause(context.Background())
+	go func() {
+		<-src.started
+		cancel(gone)
+	}()
+	if _, err := ReadUntil(ctx)(l, make([]byte, l.Size()), 0); err != gone {
+		t.Errorf("a read that was given up: %v", err)
+	}
+	if _, err := ReadUntil(ctx)(Literal("x"), make([]byte, 1), 0); err != gone {
+		t.Errorf("a read after that: %v", err)
+	}
 }

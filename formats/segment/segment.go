@@ -1,14 +1,12 @@
-// Package segment is the read path. Every virtual file (a .npy, a raw file, a
-// shard, the whole view) is one Data: an ordered list of literal bytes, ranges
-// of a source and gathered, swapped or cast ranges, read at any offset with
-// memory that depends on the request and never on the file.
+// Package segment is the ground floor: runs of bytes that can be read at any offset.
+// Every virtual file (a .npy, a raw file, a shard, the whole view) is one Data: an
+// ordered list of literal bytes, ranges of a source and gathered, swapped or cast
+// ranges, read with memory that depends on the request and never on the file.
 package segment
 
 import (
-	"fmt"
+	"errors"
 	"io"
-
-	"wfs/formats/source"
 )
 
 // Data is a run of bytes that can be read at any offset, by any number of
@@ -19,22 +17,19 @@ type Data interface {
 	Size() int64
 }
 
-// Cached is Data, or a source, that can be read as far as it is in memory.
-type Cached interface {
-	// ReadCached is ReadAt that waits for no device. Where that would take one the error
-	// is source.ErrNotCached, and p may be written to.
-	ReadCached(p []byte, off int64) (int, error)
-}
+var errNegative = errors.New("negative offset")
 
-// ReadFunc is one of the two ways to read.
-type ReadFunc func(r io.ReaderAt, p []byte, off int64) (int, error)
-
-// ReadCached reads r if it is Cached, and else nothing.
-func ReadCached(r io.ReaderAt, p []byte, off int64) (int, error) {
-	if c, ok := r.(Cached); ok {
-		return c.ReadCached(p, off)
+// Clip cuts p to what lies between off and size. atEnd is io.EOF when p was cut.
+func Clip(p []byte, off, size int64) (cut []byte, atEnd, err error) {
+	switch {
+	case off < 0:
+		return nil, nil, errNegative
+	case off >= size:
+		return nil, nil, io.EOF
+	case int64(len(p)) > size-off:
+		return p[:size-off], io.EOF, nil
 	}
-	return 0, source.ErrNotCached
+	return p, nil, nil
 }
 
 // Literal is bytes held in memory: a header, an index file.
@@ -45,7 +40,7 @@ func (l Literal) Size() int64 { return int64(len(l)) }
 
 // ReadAt implements Data.
 func (l Literal) ReadAt(p []byte, off int64) (int, error) {
-	p, atEnd, err := source.Clip(p, off, l.Size())
+	p, atEnd, err := Clip(p, off, l.Size())
 	if err != nil {
 		return 0, err
 	}
@@ -74,13 +69,13 @@ func NewRange(src io.ReaderAt, off, n int64) *Range {
 func (r *Range) Size() int64 { return r.N }
 
 // ReadAt implements Data.
-func (r *Range) ReadAt(p []byte, off int64) (int, error) { return r.read(p, off, io.ReaderAt.ReadAt) }
+func (r *Range) ReadAt(p []byte, off int64) (int, error) {
+	return r.ReadWith(io.ReaderAt.ReadAt, p, off)
+}
 
-// ReadCached implements Cached.
-func (r *Range) ReadCached(p []byte, off int64) (int, error) { return r.read(p, off, ReadCached) }
-
-func (r *Range) read(p []byte, off int64, read ReadFunc) (int, error) {
-	p, atEnd, err := source.Clip(p, off, r.N)
+// ReadWith implements Composite.
+func (r *Range) ReadWith(read ReadFunc, p []byte, off int64) (int, error) {
+	p, atEnd, err := Clip(p, off, r.N)
 	if err != nil || len(p) == 0 {
 		return 0, err
 	}
@@ -89,12 +84,4 @@ func (r *Range) read(p []byte, off int64, read ReadFunc) (int, error) {
 		return n, atEnd
 	}
 	return n, missing(err)
-}
-
-// missing turns the end of a source, where bytes were promised, into an error.
-func missing(err error) error {
-	if err == nil || err == io.EOF {
-		return fmt.Errorf("source ends early: %w", io.ErrUnexpectedEOF)
-	}
-	return err
 }

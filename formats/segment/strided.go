@@ -6,8 +6,6 @@ import (
 	"io"
 	"math/bits"
 	"slices"
-
-	"wfs/formats/source"
 )
 
 // gatherSpan is the most source bytes that one read of a gather fetches, and so
@@ -132,7 +130,12 @@ func (s *Strided) Size() int64 { return s.size }
 
 // ReadAt implements Data.
 func (s *Strided) ReadAt(p []byte, off int64) (int, error) {
-	p, atEnd, err := source.Clip(p, off, s.size)
+	return s.ReadWith(io.ReaderAt.ReadAt, p, off)
+}
+
+// ReadWith implements Composite.
+func (s *Strided) ReadWith(read ReadFunc, p []byte, off int64) (int, error) {
+	p, atEnd, err := Clip(p, off, s.size)
 	if err != nil || len(p) == 0 {
 		return 0, err
 	}
@@ -143,7 +146,7 @@ func (s *Strided) ReadAt(p []byte, off int64) (int, error) {
 	if !whole {
 		dst = make([]byte, (last-first)*s.elem)
 	}
-	g := gather{s: s}
+	g := gather{s: s, from: read}
 	if err := g.linear(dst, s.off, 0, first, last); err != nil {
 		return 0, err
 	}
@@ -156,6 +159,7 @@ func (s *Strided) ReadAt(p []byte, off int64) (int, error) {
 // gather is one request's work.
 type gather struct {
 	s       *Strided
+	from    ReadFunc
 	scratch []byte
 }
 
@@ -311,8 +315,5 @@ func (g *gather) grow(n int64) {
 }
 
 func (g *gather) read(p []byte, off int64) error {
-	if n, err := g.s.src.ReadAt(p, off); n < len(p) {
-		return missing(err)
-	}
-	return nil
+	return fill(g.from, g.s.src, p, off)
 }

@@ -1,21 +1,19 @@
 package source
 
 import (
-	"errors"
 	"os"
 
 	"golang.org/x/sys/unix"
-)
 
-// ErrNotCached says that bytes are not in memory, or that nobody knows.
-var ErrNotCached = errors.New("not in the page cache")
+	"wfs/formats/segment"
+)
 
 // localFileSystems are those where neither the attributes of an open file nor a page in
 // the cache is asked for elsewhere, by their number in statfs(2): there ReadCached and
 // Verify do not wait. Others (NFS, FUSE, overlayfs on them) are never read that way.
 var localFileSystems = map[int64]bool{unix.EXT4_SUPER_MAGIC: true, unix.XFS_SUPER_MAGIC: true, unix.BTRFS_SUPER_MAGIC: true}
 
-// isLocal says whether a file is on one of them, and RWF_NOWAIT works there: not on ext2,
+// isLocal reports whether a file is on one of them, and RWF_NOWAIT works there: not on ext2,
 // which has the number of ext4.
 func isLocal(f *os.File) bool {
 	var st unix.Statfs_t
@@ -26,22 +24,22 @@ func isLocal(f *os.File) bool {
 	return err == nil || err == unix.EAGAIN
 }
 
-// Local says that ReadCached and Verify do not wait.
-func (s *Source) Local() bool { return s.local }
+// Instant implements PageCached.
+func (s *Local) Instant() bool { return s.instant }
 
 // ReadCached is ReadAt that does not wait for a device: where not all bytes are in the
-// page cache, the error is ErrNotCached. It costs a read no more than the system call,
+// page cache, the error is segment.ErrNotCached. It costs a read no more than the system call,
 // while one that may wait has to be watched.
-func (s *Source) ReadCached(p []byte, off int64) (int, error) {
-	if !s.local {
-		return 0, ErrNotCached
+func (s *Local) ReadCached(p []byte, off int64) (int, error) {
+	if !s.instant {
+		return 0, segment.ErrNotCached
 	}
-	p, atEnd, err := Clip(p, off, s.size)
+	p, atEnd, err := segment.Clip(p, off, s.size)
 	if err != nil {
 		return 0, err
 	}
 	if n, _ := unix.Preadv2(int(s.file.Fd()), [][]byte{p}, off, unix.RWF_NOWAIT); n != len(p) {
-		return max(n, 0), ErrNotCached
+		return max(n, 0), segment.ErrNotCached
 	}
 	return len(p), atEnd
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"wfs/formats/segment"
 
 	"golang.org/x/sys/unix"
 )
@@ -29,9 +30,9 @@ func TestReadCached(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer s.Close()
-		if !s.local {
+		if !s.instant {
 			t.Logf("%s is on a file system that is never read that way", dir)
-			if _, err := s.ReadCached(make([]byte, 16), 0); err != ErrNotCached {
+			if _, err := s.ReadCached(make([]byte, 16), 0); err != segment.ErrNotCached {
 				t.Errorf("a file system that may wait: %v", err)
 			}
 			continue
@@ -47,7 +48,7 @@ func TestReadCached(t *testing.T) {
 		if err := unix.Fadvise(int(s.file.Fd()), 0, 0, unix.FADV_DONTNEED); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.ReadCached(make([]byte, 1<<20), 0); err != ErrNotCached {
+		if _, err := s.ReadCached(make([]byte, 1<<20), 0); err != segment.ErrNotCached {
 			t.Errorf("a file that is not in the page cache: %v", err)
 		}
 	}
@@ -55,7 +56,7 @@ func TestReadCached(t *testing.T) {
 
 // TestReadCachedElsewhere has sources without a page cache, and one that lost its bytes.
 func TestReadCachedElsewhere(t *testing.T) {
-	if _, err := FromReader("memory", strings.NewReader("0123"), 4).ReadCached(make([]byte, 2), 0); err != ErrNotCached {
+	if _, err := segment.ReadCached(strings.NewReader("0123"), make([]byte, 2), 0); err != segment.ErrNotCached {
 		t.Errorf("a reader: %v", err)
 	}
 	path := filepath.Join(t.TempDir(), "file")

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"math/big"
 
 	"wfs/formats/checkpoint"
@@ -27,7 +26,7 @@ type stream struct {
 	visit func(off int64)
 }
 
-// next loads the pickle at the stream's position and moves behind it.
+// next loads the pickle at the stream's position and moves past it.
 func (s *stream) next() (*pickle.Result, error) {
 	if s.visit != nil {
 		s.visit(s.at)
@@ -50,10 +49,10 @@ func openLegacy(file segment.Data, first *pickle.Result, opt pickle.Options) (pi
 	if err != nil {
 		return nil, nil, err
 	}
-	return obj, newResolver(file, storages.open, len(storages.at)), nil
+	return obj, newResolver(file, nil, storages.open, len(storages.at)), nil
 }
 
-// readLegacy reads all behind the magic number. end is where the file should end.
+// readLegacy reads all after the magic number. end is where the file should end.
 func readLegacy(s *stream) (root pickle.Value, storages *legacyTable, end int64, err error) {
 	version, err := s.next()
 	if err != nil {
@@ -75,6 +74,17 @@ func readLegacy(s *stream) (root pickle.Value, storages *legacyTable, end int64,
 	}
 	storages, err = legacyStorages(s, obj, keys.Value)
 	return obj.Value, storages, s.at, err
+}
+
+// LegacyEnd walks a legacy file, whose first pickle is the magic number, and returns where
+// its storages end.
+func LegacyEnd(file segment.Data) (int64, error) {
+	s := &stream{file: file}
+	if _, err := s.next(); err != nil {
+		return 0, err
+	}
+	_, _, end, err := readLegacy(s)
+	return end, err
 }
 
 // legacyTable is where the storages of a legacy file lie.
@@ -109,8 +119,8 @@ func legacyStorages(s *stream, obj *pickle.Result, keys pickle.Value) (*legacyTa
 			return nil, fmt.Errorf("storage key %q is used by no tensor", key)
 		}
 		var head [8]byte
-		if n, err := s.file.ReadAt(head[:], s.at); n < len(head) {
-			return nil, truncated(key, err)
+		if err := segment.ReadFull(s.file, head[:], s.at); err != nil {
+			return nil, fmt.Errorf("storage %s: %w", key, err)
 		}
 		count := int64(binary.LittleEndian.Uint64(head[:]))
 		s.at += 8
@@ -121,13 +131,6 @@ func legacyStorages(s *stream, obj *pickle.Result, keys pickle.Value) (*legacyTa
 		s.at += count * size
 	}
 	return t, nil
-}
-
-func truncated(key string, err error) error {
-	if err == nil || err == io.EOF {
-		err = io.ErrUnexpectedEOF
-	}
-	return fmt.Errorf("storage %s: %w", key, err)
 }
 
 // open resolves a persistent id. A view names its root's key, and the part of it
@@ -159,24 +162,8 @@ func (t *legacyTable) open(ref storageRef) (*storage, error) {
 // is one storage, or one tensor.
 var nestedOptions = pickle.Options{MaxMemory: 8 << 20}
 
-// openNested opens a file that a pickle holds as bytes: legacy, or zip.
-func openNested(b segment.Data) (pickle.Value, *resolver, error) {
-	if isZip(b) {
-		root, r, _, err := openZip(b, nestedOptions)
-		return root, r, err
-	}
-	first, err := pickle.Load(b, 0, b.Size(), nestedOptions)
-	if err != nil {
-		return nil, nil, err
-	}
-	if isLegacyMagic(first.Value) {
-		return openLegacy(b, first, nestedOptions)
-	}
-	return first.Value, newResolver(b, noStorages, 0), nil
-}
-
-// isLegacy says whether the file begins with the pickle of the magic number alone.
-func isLegacy(file segment.Data) bool {
+// IsLegacy reports whether the file begins with the pickle of the magic number alone.
+func IsLegacy(file segment.Data) bool {
 	first, err := pickle.Load(file, 0, min(file.Size(), legacyHead), pickle.Options{MaxMemory: 1 << 16})
 	return err == nil && isLegacyMagic(first.Value)
 }

@@ -6,10 +6,10 @@ import "wfs/formats/pickle"
 // know its state dict.
 type module struct {
 	object     *pickle.Object
-	attributes []pair
-	parameters []pair
-	buffers    []pair
-	modules    []pair
+	attributes []pickle.Pair
+	parameters []pickle.Pair
+	buffers    []pickle.Pair
+	modules    []pickle.Pair
 	transient  map[string]bool // names of non-persistent buffers
 }
 
@@ -29,8 +29,8 @@ func asModule(v pickle.Value) (*module, bool) {
 	m := &module{object: obj, attributes: attributes(obj.State), transient: map[string]bool{}}
 	found := 0
 	for _, p := range m.attributes {
-		name, _ := text(p.key)
-		list, isDict := pairs(p.value)
+		name, _ := text(p.Key)
+		list, isDict := pairs(p.Value)
 		switch {
 		case name == "_parameters" && isDict:
 			m.parameters = list
@@ -41,7 +41,7 @@ func asModule(v pickle.Value) (*module, bool) {
 			m.modules = list
 			found++
 		case name == "_non_persistent_buffers_set":
-			names, _ := items(p.value)
+			names, _ := items(p.Value)
 			for _, n := range names {
 				s, _ := text(n)
 				m.transient[s] = true
@@ -68,7 +68,7 @@ func rebuiltModule(obj *pickle.Object) (*module, bool) {
 		}
 	case global{"torch._dynamo.eval_frame", "OptimizedModule"}: // (module, dynamo context)
 		if _, ok := asModule(args[0]); ok {
-			return &module{object: obj, modules: []pair{{"_orig_mod", args[0]}}}, true
+			return &module{object: obj, modules: []pickle.Pair{{Key: "_orig_mod", Value: args[0]}}}, true
 		}
 	}
 	return nil, false
@@ -88,13 +88,13 @@ func (c *collector) module(path string, m *module, depth int) {
 }
 
 func (c *collector) stateDict(path string, m *module, depth int) {
-	for _, list := range [][]pair{m.parameters, m.buffers} {
+	for _, list := range [][]pickle.Pair{m.parameters, m.buffers} {
 		for _, p := range list {
-			name := keyText(p.key)
+			name := keyText(p.Key)
 			if c.beyond(path) {
 				return
 			}
-			if t, ok := c.tensor(p.value); ok && !m.transient[name] {
+			if t, ok := c.tensor(p.Value); ok && !m.transient[name] {
 				c.add(join(path, name, depth), t)
 			}
 		}
@@ -110,10 +110,10 @@ func (c *collector) submodules(path string, m *module, depth int, walk func(stri
 		if c.beyond(path) {
 			return
 		}
-		if sub, ok := asModule(p.value); ok && depth < maxDepth && !c.walking[p.value] {
-			c.walking[p.value] = true
-			walk(join(path, keyText(p.key), depth), sub, depth+1)
-			delete(c.walking, p.value)
+		if sub, ok := asModule(p.Value); ok && depth < maxDepth && !c.walking[p.Value] {
+			c.walking[p.Value] = true
+			walk(join(path, keyText(p.Key), depth), sub, depth+1)
+			delete(c.walking, p.Value)
 		}
 	}
 }
@@ -124,18 +124,18 @@ func (c *collector) submodules(path string, m *module, depth int, walk func(stri
 func (c *collector) hideTensors(path string, m *module, depth int) {
 	c.hidden = "non-persistent buffer"
 	for _, p := range m.buffers {
-		name := keyText(p.key)
-		if t, ok := c.tensor(p.value); ok && m.transient[name] {
+		name := keyText(p.Key)
+		if t, ok := c.tensor(p.Value); ok && m.transient[name] {
 			c.add(join(path, name, depth), t)
 		}
 	}
 	c.hidden = "plain attribute of a module"
 	for _, p := range m.attributes {
-		name := keyText(p.key)
+		name := keyText(p.Key)
 		if c.beyond(path) {
 			return
 		}
-		t, ok := c.tensor(p.value)
+		t, ok := c.tensor(p.Value)
 		if !ok || internal[name] || t.array == nil || c.first[t.array.identity()] != nil {
 			continue
 		}

@@ -14,7 +14,7 @@ import (
 // what its state_dict() has.
 var convState = struct{ length, weight, bias, scale, zeroPoint int }{15, 10, 11, 12, 13}
 
-// isQuantized says whether the class of m is of torch.ao.nn.quantized, or of the
+// isQuantized reports whether the class of m is of torch.ao.nn.quantized, or of the
 // name that the package had before.
 func (m *module) isQuantized() bool {
 	name, _ := asGlobal(m.object.Callable)
@@ -22,7 +22,7 @@ func (m *module) isQuantized() bool {
 		strings.HasPrefix(name.module, "torch.ao.nn.intrinsic.quantized.") || strings.HasPrefix(name.module, "torch.nn.intrinsic.quantized.")
 }
 
-// scalesOutput says whether the class adds scale and zero_point to its state dict
+// scalesOutput reports whether the class adds scale and zero_point to its state dict
 // (torch/ao/nn/quantized/modules: conv.py, linear.py, functional_modules.py).
 func (m *module) scalesOutput() bool {
 	class, _ := asGlobal(m.object.Callable)
@@ -36,15 +36,15 @@ func (c *collector) quantized(path string, m *module, depth int) {
 		return
 	}
 	for _, p := range m.attributes {
-		if name := keyText(p.key); m.scalesOutput() && (name == "scale" || name == "zero_point") {
-			if t, ok := outputParameter(p.value); ok {
+		if name := keyText(p.Key); m.scalesOutput() && (name == "scale" || name == "zero_point") {
+			if t, ok := outputParameter(p.Value); ok {
 				c.add(join(path, name, depth), t)
 			}
 		}
 	}
 	for _, p := range m.attributes {
-		if content, ok := scriptContent(p.value); ok {
-			c.walk(join(path, keyText(p.key), depth), content, depth+1)
+		if content, ok := scriptContent(p.Value); ok {
+			c.walk(join(path, keyText(p.Key), depth), content, depth+1)
 		}
 	}
 }
@@ -89,8 +89,8 @@ func convolution(obj *pickle.Object) (*module, bool) {
 	if !ok || len(state.Items) != convState.length || !m.isQuantized() {
 		return nil, false
 	}
-	at := func(name string, i int) pair { return pair{name, state.Items[i]} }
-	m.parameters = []pair{at("weight", convState.weight), at("bias", convState.bias)}
-	m.attributes = []pair{at("scale", convState.scale), at("zero_point", convState.zeroPoint)}
+	at := func(name string, i int) pickle.Pair { return pickle.Pair{Key: name, Value: state.Items[i]} }
+	m.parameters = []pickle.Pair{at("weight", convState.weight), at("bias", convState.bias)}
+	m.attributes = []pickle.Pair{at("scale", convState.scale), at("zero_point", convState.zeroPoint)}
 	return m, true
 }

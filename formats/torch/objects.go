@@ -47,14 +47,14 @@ func (c *collector) objects(v pickle.Value) any {
 	return out
 }
 
-// onlyTensors says whether v is a plain state dict, which has no objects.
+// onlyTensors reports whether v is a plain state dict, which has no objects.
 func (c *collector) onlyTensors(v pickle.Value) bool {
 	list, ok := pairs(v)
 	if !ok {
 		return false
 	}
 	for _, p := range list {
-		if _, isTensor := c.tensor(p.value); !isTensor {
+		if _, isTensor := c.tensor(p.Value); !isTensor {
 			return false
 		}
 	}
@@ -113,7 +113,7 @@ func (w *objectWriter) render(v pickle.Value, depth int) any {
 	case *pickle.Set:
 		return ordered{{"set", w.list(v.Items, depth)}}
 	case *pickle.Dict:
-		return w.dict(convert(v.List()), depth)
+		return w.dict(v.List(), depth)
 	case *pickle.Object:
 		return w.object(v, depth)
 	case *pickle.Global:
@@ -137,18 +137,18 @@ func (w *objectWriter) list(values []pickle.Value, depth int) []any {
 	return out
 }
 
-func (w *objectWriter) dict(list []pair, depth int) ordered {
+func (w *objectWriter) dict(list []pickle.Pair, depth int) ordered {
 	out := ordered{}
 	for _, p := range list {
 		if w.count > maxObjects {
 			return append(out, entry{"…", "cut: too many values"})
 		}
-		if _, isText := text(p.key); !isText {
+		if _, isText := text(p.Key); !isText {
 			w.other = true
 		}
-		key := strings.ToValidUTF8(keyText(p.key), "\uFFFD")
+		key := strings.ToValidUTF8(keyText(p.Key), "\uFFFD")
 		w.bytes += len(key)
-		out = append(out, entry{key, w.render(p.value, depth+1)})
+		out = append(out, entry{key, w.render(p.Value, depth+1)})
 	}
 	return out
 }
@@ -213,12 +213,12 @@ func (w *objectWriter) object(o *pickle.Object, depth int) any {
 		out = append(out, entry{"items", w.list(o.Items, depth)})
 	}
 	if list := o.Pairs.List(); len(list) > 0 {
-		out = append(out, entry{"dict", w.dict(convert(list), depth)})
+		out = append(out, entry{"dict", w.dict(list, depth)})
 	}
 	return out
 }
 
-// isSequence says whether items(o) is all there is to o.
+// isSequence reports whether items(o) is all there is to o.
 func isSequence(o *pickle.Object) bool {
 	name, _ := asGlobal(o.Callable)
 	return name == global{"torch", "Size"} || name.module == "builtins"

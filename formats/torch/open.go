@@ -5,10 +5,12 @@
 package torch
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
 	"wfs/formats/checkpoint"
+	"wfs/formats/deflate"
 	"wfs/formats/pickle"
 	"wfs/formats/segment"
 	"wfs/formats/source"
@@ -18,31 +20,42 @@ import (
 // errNoPickle is a zip or tar file that torch did not write, or did not finish.
 var errNoPickle = errors.New("it holds no data.pkl: torch did not write it, or did not finish")
 
-// Detect says whether the file begins like one that torch writes, by its bytes.
-// The order is torch's own (torch/serialization.py, load and _legacy_load).
-func Detect(prefix []byte, file segment.Data) bool {
-	return isZip(file) || isTar(file) || pickle.LooksLikePickle(prefix)
+// Format is the reader of what torch writes. What is inflated of zip files is kept in cache.
+func Format(cache *deflate.Cache) checkpoint.Format {
+	return checkpoint.Format{Name: "torch", Detect: detect, Open: func(src source.Source) (*checkpoint.Checkpoint, error) {
+		return Open(src, cache)
+	}}
 }
 
-func isZip(file segment.Data) bool {
-	b := make([]byte, len(zip.Magic))
-	n, _ := file.ReadAt(b, 0)
-	return string(b[:n]) == zip.Magic
-}
-
-// Open reads the pickles and headers of a torch file, and none of its storages.
-func Open(src *source.Source) (*checkpoint.Checkpoint, error) {
-	out := &checkpoint.Checkpoint{Source: src, Separator: ".", Framework: "pt"}
-	out.Pickles = func() (checkpoint.Report, error) {
-		report, err := Scan(src, src.Name())
-		report.File = src.Name()
-		return report, err
+// detect goes in torch's own order (torch/serialization.py, load and _legacy_load).
+func detect(prefix []byte, _ segment.Data) checkpoint.Match {
+	if IsZip(prefix) || IsTar(prefix) || pickle.LooksLikePickle(prefix) {
+		return checkpoint.Likely
 	}
-	root, r, more, err := open(src, out)
+	return checkpoint.No
+}
+
+// IsZip reports whether a file that begins with prefix is one to torch.
+func IsZip(prefix []byte) bool { return bytes.HasPrefix(prefix, []byte(zip.Magic)) }
+
+// headLen is how much of a file tells its container: the header of a tar.
+const headLen = 512
+
+// headOf is the first bytes of a file, headLen at most.
+func headOf(file segment.Data) []byte {
+	head := make([]byte, min(headLen, file.Size()))
+	n, _ := file.ReadAt(head, 0)
+	return head[:n]
+}
+
+// Open reads the pickles and headers of a torch file, and none of its storages. What is
+// inflated is kept in cache, which may be nil.
+func Open(src source.Source, cache *deflate.Cache) (*checkpoint.Checkpoint, error) {
+	root, r, more, format, err := load(src, cache, pickle.OptionsFor(src.Size()))
 	if err != nil {
 		return nil, err
 	}
-	c := newCollector(r, out)
+	c := newCollector(r, src.Size())
 	c.walk("", root, 0)
 	for _, m := range more {
 		m.walk(c)
@@ -50,38 +63,36 @@ func Open(src *source.Source) (*checkpoint.Checkpoint, error) {
 	if c.fault != nil {
 		return nil, c.fault
 	}
-	out.Root = c.chooseRoot(root)
-	noteRoot(out)
-	out.Objects = c.objects(root)
-	return out, nil
+	return &checkpoint.Checkpoint{
+		Format: format, Source: src, Separator: ".", Framework: "pt", Unpickled: true,
+		Tensors: c.tensors, Omitted: c.omitted, Candidates: c.candidates(root), Objects: c.objects(root),
+	}, nil
 }
 
-func open(src *source.Source, out *checkpoint.Checkpoint) (pickle.Value, *resolver, []extra, error) {
-	opt := pickle.OptionsFor(src.Size())
+// load reads the pickles of a file: the object that was saved, what resolves its storages,
+// the further pickles, and the name of the container.
+func load(src segment.Data, cache *deflate.Cache, opt pickle.Options) (root pickle.Value, r *resolver, more []extra, format string, err error) {
+	head := headOf(src)
 	switch {
-	case isZip(src):
-		root, r, more, err := openZip(src, opt)
-		out.Format = "torch zip"
+	case IsZip(head):
+		root, r, more, err = openZip(src, cache, opt)
 		if len(more) > 0 {
-			out.Format = "TorchScript"
+			return root, r, more, "TorchScript", err
 		}
-		return root, r, more, err
-	case isTar(src):
-		root, r, err := openTar(src)
-		out.Format = "torch tar"
-		return root, r, nil, err
+		return root, r, nil, "torch zip", err
+	case IsTar(head):
+		root, r, err = openTar(src)
+		return root, r, nil, "torch tar", err
 	}
 	first, err := pickle.Load(src, 0, src.Size(), opt)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, nil, "", err
 	}
 	if isLegacyMagic(first.Value) {
-		root, r, err := openLegacy(src, first, opt)
-		out.Format = "torch legacy"
-		return root, r, nil, err
+		root, r, err = openLegacy(src, first, opt)
+		return root, r, nil, "torch legacy", err
 	}
-	out.Format = "pickle"
-	return first.Value, newResolver(src, noStorages, 0), nil, nil
+	return first.Value, newResolver(src, cache, noStorages, 0), nil, "pickle", nil
 }
 
 // extra is a further pickle of the same file whose tensors are no part of the
@@ -96,7 +107,7 @@ type extra struct {
 func (e extra) walk(c *collector) {
 	main, hidden := c.resolver, c.hidden
 	c.resolver = e.resolver
-	if len(c.out.Tensors) > 0 { // a frozen module has no tensors but these
+	if len(c.tensors) > 0 { // a frozen module has no tensors but these
 		c.hidden = e.hidden
 	}
 	if list, ok := items(e.root); ok {
@@ -108,12 +119,12 @@ func (e extra) walk(c *collector) {
 }
 
 // openZip loads data.pkl, and constants.pkl where TorchScript wrote one.
-func openZip(file segment.Data, opt pickle.Options) (pickle.Value, *resolver, []extra, error) {
-	z, err := zip.Open(file, file.Size())
+func openZip(file segment.Data, cache *deflate.Cache, opt pickle.Options) (pickle.Value, *resolver, []extra, error) {
+	z, err := zip.Open(file, cache)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	a, err := openArchive(z)
+	a, err := openArchive(z, cache)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -141,37 +152,12 @@ func (a *archive) load(name string, opt pickle.Options) (pickle.Value, *resolver
 	if data == nil {
 		return nil, nil, errNoPickle
 	}
-	if data, err = hold(data); err != nil {
+	if data, err = zip.Hold(data); err != nil {
 		return nil, nil, fmt.Errorf("record %s%s.pkl: %w", a.prefix, name, err)
 	}
 	res, err := pickle.Load(data, 0, data.Size(), opt)
 	if err != nil {
 		return nil, nil, fmt.Errorf("record %s%s.pkl: %w", a.prefix, name, err)
 	}
-	return res.Value, newResolver(data, a.storageReader(name), len(res.PersIDs)), nil
-}
-
-// Bounds of a pickle that is deflated: no tool that re-zips a model makes one so large.
-const (
-	maxHeld     = 16 << 20
-	maxDeflated = 1 << 30
-)
-
-// hold reads a deflated pickle into memory where it is small: its payloads are read in
-// any order, and deflate starts anew for each.
-func hold(data segment.Data) (segment.Data, error) {
-	if !zip.Inflates(data) {
-		return data, nil
-	}
-	if data.Size() > maxDeflated {
-		return nil, fmt.Errorf("it inflates to %d bytes, wfs reads %d", data.Size(), maxDeflated)
-	}
-	if data.Size() > maxHeld {
-		return data, nil
-	}
-	b := make([]byte, data.Size())
-	if n, err := data.ReadAt(b, 0); n < len(b) {
-		return nil, err
-	}
-	return segment.Literal(b), nil
+	return res.Value, newResolver(data, a.cache, a.storageReader(name), len(res.PersIDs)), nil
 }

@@ -1,7 +1,6 @@
 package torch
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,6 +8,8 @@ import (
 	"time"
 
 	"wfs/formats/checkpoint"
+	"wfs/formats/internal/readertest"
+	"wfs/formats/segment"
 	"wfs/formats/source"
 )
 
@@ -31,7 +32,7 @@ func seeds(t testing.TB) map[string][]byte {
 }
 
 func openBytes(b []byte) (*checkpoint.Checkpoint, error) {
-	return Open(source.FromReader("test", bytes.NewReader(b), int64(len(b))))
+	return Open(source.NewMemory("test", segment.Literal(b), nil), nil)
 }
 
 func TestOpenKeys(t *testing.T) {
@@ -67,12 +68,16 @@ func TestOpenKeys(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		var keys []string
-		for _, v := range c.View() {
-			keys = append(keys, v.Key)
+		root := ""
+		if len(c.Candidates) == 1 {
+			root = c.Candidates[0].Key
 		}
-		if c.Format != w.format || c.Root != w.root || !slices.Equal(keys, w.view) {
-			t.Errorf("%s: format %q, root %q, keys %q; want %q, %q, %q", name, c.Format, c.Root, keys, w.format, w.root, w.view)
+		var keys []string
+		for _, e := range c.Below(root) {
+			keys = append(keys, e.Key)
+		}
+		if c.Format != w.format || root != w.root || !slices.Equal(keys, w.view) {
+			t.Errorf("%s: format %q, root %q, keys %q; want %q, %q, %q", name, c.Format, root, keys, w.format, w.root, w.view)
 		}
 	}
 }
@@ -95,35 +100,13 @@ func exercise(t testing.TB, b []byte) (read int64) {
 			}
 		}
 	}
-	if report, err := Scan(source.FromReader("test", bytes.NewReader(b), int64(len(b))), "test"); err == nil {
-		if _, err := report.JSON(); err != nil {
-			t.Errorf("report: %v", err)
-		}
-	}
 	if took := time.Since(start); took > 10*time.Second {
 		t.Errorf("a file of %d bytes took %s", len(b), took)
 	}
 	return read
 }
 
-// TestDamaged cuts and flips real files: whatever comes out, it is an error or
-// right sizes, soon.
-func TestDamaged(t *testing.T) {
-	for name, b := range seeds(t) {
-		if exercise(t, b) == 0 {
-			t.Errorf("%s: nothing was read of the whole file", name)
-		}
-		step := max(1, len(b)/150)
-		for i := 0; i < len(b); i += step {
-			exercise(t, b[:i])
-			flipped := bytes.Clone(b)
-			flipped[i] ^= 1 << (i % 8)
-			exercise(t, flipped)
-			flipped[i] = 0xff
-			exercise(t, flipped)
-		}
-	}
-}
+func TestReader(t *testing.T) { readertest.Run(t, Format(nil), seeds(t)) }
 
 func FuzzOpen(f *testing.F) {
 	for _, b := range seeds(f) {

@@ -105,14 +105,14 @@ func (r *resolver) jagged(args []pickle.Value, level int) (tensorValue, error) {
 	for i, v := range args {
 		fields, ok := pairs(v)
 		if !ok {
-			fields = []pair{{"", v}}
+			fields = []pickle.Pair{{Value: v}}
 		}
 		for _, f := range fields {
-			name, _ := text(f.key)
+			name, _ := text(f.Key)
 			if name == "" && i < 3 {
 				name = []string{"values", "offsets", "lengths"}[i]
 			}
-			if p, ok := r.unwrap(f.value, level+1); ok && name != "" {
+			if p, ok := r.unwrap(f.Value, level+1); ok && name != "" {
 				t.parts = append(t.parts, part{name, p})
 			}
 		}

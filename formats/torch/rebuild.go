@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"wfs/formats/checkpoint"
+	"wfs/formats/deflate"
 	"wfs/formats/pickle"
 	"wfs/formats/segment"
 )
@@ -15,8 +16,9 @@ type tensorValue struct {
 	array *array
 	parts []part
 	omit  string
-	// damage says that omit is the file's fault: torch would not load it either.
-	damage bool
+	// damage is the error that omit is of where that is the file's fault: torch would not load
+	// it either.
+	damage error
 }
 
 // errDamaged marks what is wrong with the file, not merely unknown to wfs.
@@ -46,6 +48,7 @@ type storageView struct {
 // function is recognised by its name and its arguments are read.
 type resolver struct {
 	file     segment.Data // the bytes that offsets of lazy pickle payloads refer to
+	cache    *deflate.Cache
 	resolve  func(storageRef) (*storage, error)
 	old      func(id pickle.Value) (tensorValue, bool) // tensors of the tar format
 	storages map[string]*storage
@@ -56,9 +59,9 @@ type resolver struct {
 
 // newResolver makes a resolver for a pickle that refers to count storages, about as
 // many as it has tensors.
-func newResolver(file segment.Data, resolve func(storageRef) (*storage, error), count int) *resolver {
+func newResolver(file segment.Data, cache *deflate.Cache, resolve func(storageRef) (*storage, error), count int) *resolver {
 	return &resolver{
-		file: file, resolve: resolve, count: count,
+		file: file, cache: cache, resolve: resolve, count: count,
 		storages: make(map[string]*storage, count), seen: make(map[*pickle.Object]tensorValue, count),
 	}
 }
@@ -90,8 +93,10 @@ func (r *resolver) unwrap(v pickle.Value, level int) (tensorValue, bool) {
 	}
 	t, ok, err := r.rebuild(obj, name, level)
 	if err != nil {
-		var damaged errDamaged
-		t, ok = tensorValue{omit: err.Error(), damage: errors.As(err, &damaged)}, true
+		t, ok = tensorValue{omit: err.Error()}, true
+		if damaged := (errDamaged{}); errors.As(err, &damaged) {
+			t.damage = damaged.error
+		}
 	}
 	if ok {
 		r.seen[obj] = t
@@ -232,8 +237,8 @@ func (r *resolver) typedView(args []pickle.Value) (tensorValue, error) {
 func bits(v pickle.Value) (conj, neg bool) {
 	list, _ := pairs(v)
 	for _, p := range list {
-		key, _ := text(p.key)
-		on, _ := p.value.(bool)
+		key, _ := text(p.Key)
+		on, _ := p.Value.(bool)
 		switch key {
 		case "conj":
 			conj = on
@@ -269,8 +274,8 @@ func (r *resolver) storage(v pickle.Value) (*storage, error) {
 		return s, nil
 	case *pickle.Object:
 		t, ok := r.unwrap(v, 0)
-		if ok && t.damage {
-			return nil, errDamaged{errors.New(t.omit)}
+		if ok && t.damage != nil {
+			return nil, errDamaged{t.damage}
 		}
 		if ok && t.omit != "" {
 			return nil, errors.New(t.omit)

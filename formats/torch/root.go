@@ -1,7 +1,7 @@
 package torch
 
 import (
-	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -39,18 +39,18 @@ func (c *collector) candidate(v pickle.Value) (string, pickle.Value, bool) {
 	if !ok {
 		return "", nil, false
 	}
-	var named, any []pair
+	var named, any []pickle.Pair
 	direct := false
 	for _, p := range list {
-		if _, isTensor := c.tensor(p.value); isTensor {
+		if _, isTensor := c.tensor(p.Value); isTensor {
 			direct = true
 			continue
 		}
-		if !c.holdsTensor(p.value, 0) {
+		if !c.holdsTensor(p.Value, 0) {
 			continue
 		}
 		any = append(any, p)
-		if slices.Contains(stateDictNames, keyText(p.key)) {
+		if slices.Contains(stateDictNames, keyText(p.Key)) {
 			named = append(named, p)
 		}
 	}
@@ -58,13 +58,13 @@ func (c *collector) candidate(v pickle.Value) (string, pickle.Value, bool) {
 	if len(pick) == 0 && !direct {
 		pick = any
 	}
-	if len(pick) != 1 || len(named) == 0 && len(list) == 1 && !stringKeys(pick[0].value) {
+	if len(pick) != 1 || len(named) == 0 && len(list) == 1 && !stringKeys(pick[0].Value) {
 		return "", nil, false
 	}
-	return keyText(pick[0].key), pick[0].value, true
+	return keyText(pick[0].Key), pick[0].Value, true
 }
 
-// stringKeys says whether v is a dict with names, as a state dict is.
+// stringKeys reports whether v is a dict with names, as a state dict is.
 func stringKeys(v pickle.Value) bool {
 	if _, ok := asModule(v); ok {
 		return true
@@ -73,7 +73,7 @@ func stringKeys(v pickle.Value) bool {
 	if !ok || len(list) == 0 {
 		return false
 	}
-	_, ok = text(list[0].key)
+	_, ok = text(list[0].Key)
 	return ok
 }
 
@@ -86,7 +86,7 @@ func (c *collector) holdsTensor(v pickle.Value, depth int) bool {
 		return false
 	}
 	if m, ok := asModule(v); ok {
-		for _, list := range [][]pair{m.parameters, m.buffers, m.modules} {
+		for _, list := range [][]pickle.Pair{m.parameters, m.buffers, m.modules} {
 			if c.anyTensor(list, depth) {
 				return true
 			}
@@ -109,33 +109,34 @@ func (c *collector) holdsTensor(v pickle.Value, depth int) bool {
 	return false
 }
 
-func (c *collector) anyTensor(list []pair, depth int) bool {
+func (c *collector) anyTensor(list []pickle.Pair, depth int) bool {
 	for i, p := range list {
-		if i < 64 && c.holdsTensor(p.value, depth+1) {
+		if i < 64 && c.holdsTensor(p.Value, depth+1) {
 			return true
 		}
 	}
 	return false
 }
 
-// noteRoot tells the user which part of the file the view shows.
-func noteRoot(out *checkpoint.Checkpoint) {
-	if out.Root != "" {
-		out.Notes = append(out.Notes, fmt.Sprintf("the view takes the state dict at %s (--root . takes everything)", out.Root))
-		return
+// candidates are the roots that a view of the file may have: the one that chooseRoot
+// finds, or else the state dicts among the names at the top where there are several.
+func (c *collector) candidates(v pickle.Value) []checkpoint.Candidate {
+	const what = "state dict"
+	if root := c.chooseRoot(v); root != "" {
+		return []checkpoint.Candidate{{Key: root, What: what}}
 	}
 	tops := map[string]bool{}
-	for _, t := range out.Tensors {
+	for _, t := range c.tensors {
 		if top, _, nested := strings.Cut(t.Key, "."); nested && slices.Contains(stateDictNames, top) {
 			tops[top] = true
 		}
 	}
-	if len(tops) > 1 {
-		names := make([]string, 0, len(tops))
-		for name := range tops {
-			names = append(names, name)
-		}
-		slices.Sort(names)
-		out.Notes = append(out.Notes, "the view takes everything: choose one of "+strings.Join(names, ", ")+" by --root")
+	if len(tops) < 2 {
+		return nil
 	}
+	var all []checkpoint.Candidate
+	for _, name := range slices.Sorted(maps.Keys(tops)) {
+		all = append(all, checkpoint.Candidate{Key: name, What: what})
+	}
+	return all
 }

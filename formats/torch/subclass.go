@@ -40,8 +40,8 @@ func (r *resolver) fromType(obj *pickle.Object, args []pickle.Value, level int) 
 func (r *resolver) wrapped(state pickle.Value, level int) (tensorValue, error) {
 	var t tensorValue
 	for _, p := range attributes(state) {
-		name, _ := text(p.key)
-		inner, ok := r.unwrap(p.value, level+1)
+		name, _ := text(p.Key)
+		inner, ok := r.unwrap(p.Value, level+1)
 		if !ok {
 			continue
 		}
@@ -98,7 +98,7 @@ func (r *resolver) fromBytes(args []pickle.Value) (tensorValue, error) {
 	if !ok {
 		return tensorValue{}, errArguments
 	}
-	root, inner, err := openNested(b)
+	root, inner, _, _, err := load(b, r.cache, nestedOptions)
 	if err != nil {
 		return tensorValue{}, errDamaged{fmt.Errorf("nested file: %w", err)}
 	}

@@ -11,18 +11,14 @@ import (
 	"wfs/formats/segment"
 )
 
-// isTar looks for the checksum of the first header, which every tar has; ustar's
-// magic is younger than the format (POSIX.1-1988, ustar header block).
-func isTar(file segment.Data) bool {
-	h := make([]byte, tarBlock)
-	n, _ := file.ReadAt(h, 0)
-	return n == len(h) && isTarHeader(h)
-}
-
-// tarBlock is the length of a header.
-const tarBlock = 512
-
-func isTarHeader(h []byte) bool {
+// IsTar reports whether a file that begins with prefix is a tar: whether it has the checksum
+// of the first header, which every tar has; ustar's magic is younger than the format
+// (POSIX.1-1988, ustar header block).
+func IsTar(prefix []byte) bool {
+	if len(prefix) < headLen {
+		return false
+	}
+	h := prefix[:headLen]
 	sum, signed := int64(0), int64(0)
 	for i, b := range h {
 		if i >= 148 && i < 156 {
@@ -54,12 +50,11 @@ func newOldTensors() *oldTensors {
 	return &oldTensors{storages: map[int64]*storage{}, tensors: map[int64]*array{}}
 }
 
-// Bounds of the walk through an archive that is not torch's, and of its tables: the
-// models of their time had some hundred tensors.
-const (
-	maxTarMembers = 10_000
-	maxOldEntries = 1 << 18
-)
+// MaxTarMembers bounds the walk through an archive that is not torch's.
+const MaxTarMembers = 10_000
+
+// maxOldEntries bounds its tables: the models of their time had some hundred tensors.
+const maxOldEntries = 1 << 18
 
 // openTar reads the oldest format: a tar with the members storages, tensors and
 // pickle (torch/serialization.py, legacy_load). The tar is not compressed, so all
@@ -75,8 +70,8 @@ func openTar(file segment.Data) (pickle.Value, *resolver, error) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("tar: %w", err)
 		}
-		if n == maxTarMembers {
-			return nil, nil, fmt.Errorf("tar with more than %d members", maxTarMembers)
+		if n == MaxTarMembers {
+			return nil, nil, fmt.Errorf("tar with more than %d members", MaxTarMembers)
 		}
 		at, err := in.Seek(0, io.SeekCurrent)
 		if err != nil {
@@ -103,13 +98,13 @@ func openTar(file segment.Data) (pickle.Value, *resolver, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("member pickle: %w", err)
 	}
-	r := newResolver(members["pickle"], noStorages, len(old.storages))
+	r := newResolver(members["pickle"], nil, noStorages, len(old.storages))
 	r.old = old.find
 	return root.Value, r, nil
 }
 
 // readStorages reads the count, then for each storage (key, location, class), an
-// int64 count and the elements; behind them (target, root, offset, count) of views.
+// int64 count and the elements; after them (target, root, offset, count) of views.
 func (o *oldTensors) readStorages(s *stream) error {
 	n, err := s.count()
 	if err != nil {
@@ -285,12 +280,21 @@ func (s *stream) fields(n int) ([]pickle.Value, error) {
 
 func (s *stream) int64() (int64, error) {
 	var b [8]byte
-	if n, err := s.file.ReadAt(b[:], s.at); n < len(b) {
-		if err == nil || err == io.EOF {
-			err = io.ErrUnexpectedEOF
-		}
+	if err := segment.ReadFull(s.file, b[:], s.at); err != nil {
 		return 0, err
 	}
 	s.at += 8
 	return int64(binary.LittleEndian.Uint64(b[:])), nil
+}
+
+// WalkOldMember goes over the member storages or tensors of a tar, and tells visit where
+// each of its pickles begins: raw numbers lie between them. It returns where it ended.
+func WalkOldMember(name string, data segment.Data, visit func(off int64)) (end int64, err error) {
+	s := &stream{file: data, visit: visit}
+	if name == "storages" {
+		err = newOldTensors().readStorages(s)
+	} else {
+		err = s.tensors(func([]pickle.Value, int, []int64) error { return nil })
+	}
+	return s.at, err
 }

@@ -36,9 +36,6 @@ func asGlobal(v pickle.Value) (global, bool) {
 	return global{}, false
 }
 
-// pair is an entry of a dict.
-type pair struct{ key, value pickle.Value }
-
 // items reads v as a list, a tuple, a set or torch.Size.
 func items(v pickle.Value) ([]pickle.Value, bool) {
 	switch v := v.(type) {
@@ -70,29 +67,29 @@ func items(v pickle.Value) ([]pickle.Value, bool) {
 
 // pairs reads v as a dict: a dict, or an object that was filled like one
 // (OrderedDict, defaultdict, Counter and their subclasses).
-func pairs(v pickle.Value) ([]pair, bool) {
+func pairs(v pickle.Value) ([]pickle.Pair, bool) {
 	switch v := v.(type) {
 	case *pickle.Dict:
-		return convert(v.List()), true
+		return v.List(), true
 	case *pickle.Object:
 		if list := v.Pairs.List(); len(list) > 0 {
-			return convert(list), true
+			return list, true
 		}
 		if !isOrderedDict(v) {
 			return nil, false
 		}
 		// Python 2 gives the entries as an argument: OrderedDict([[k, v], …]).
-		var list []pair
+		var list []pickle.Pair
 		args, _ := items(v.Args)
 		for _, arg := range args {
 			if d, ok := arg.(*pickle.Dict); ok {
-				list = append(list, convert(d.List())...)
+				list = append(list, d.List()...)
 				continue
 			}
 			entries, _ := items(arg)
 			for _, entry := range entries {
 				if kv, _ := items(entry); len(kv) == 2 {
-					list = append(list, pair{kv[0], kv[1]})
+					list = append(list, pickle.Pair{Key: kv[0], Value: kv[1]})
 				}
 			}
 		}
@@ -110,29 +107,21 @@ func isOrderedDict(o *pickle.Object) bool {
 	return false
 }
 
-func convert(list []pickle.Pair) []pair {
-	out := make([]pair, len(list))
-	for i, p := range list {
-		out[i] = pair{p.Key, p.Value}
-	}
-	return out
-}
-
 // attributes reads the state that BUILD sets: a __dict__, or a tuple of a
 // __dict__ and slots (CPython Lib/copyreg.py, object.__reduce_ex__).
-func attributes(state pickle.Value) []pair {
+func attributes(state pickle.Value) []pickle.Pair {
 	switch s := state.(type) {
 	case *pickle.Dict:
-		return convert(s.List())
+		return s.List()
 	case *pickle.Object:
 		list, _ := pairs(s)
 		return list
 	case *pickle.Tuple:
-		var list []pair
+		var list []pickle.Pair
 		if len(s.Items) <= 2 {
 			for _, part := range s.Items {
 				if d, ok := part.(*pickle.Dict); ok {
-					list = append(list, convert(d.List())...)
+					list = append(list, d.List()...)
 				}
 			}
 		}
@@ -141,7 +130,7 @@ func attributes(state pickle.Value) []pair {
 	return nil
 }
 
-// container says whether v can hold other values.
+// container reports whether v can hold other values.
 func container(v pickle.Value) bool {
 	switch v.(type) {
 	case *pickle.List, *pickle.Tuple, *pickle.Dict, *pickle.Set, *pickle.Object:

@@ -1,6 +1,7 @@
 package torch
 
 import (
+	"errors"
 	"fmt"
 
 	"wfs/formats/checkpoint"
@@ -13,14 +14,15 @@ const maxDepth = 100
 // collector walks a pickled value and lists the tensors in it by their path.
 type collector struct {
 	*resolver
-	out     *checkpoint.Checkpoint
+	tensors []*checkpoint.Tensor
+	omitted []checkpoint.Omitted
 	keys    map[string]bool
 	first   map[string]*checkpoint.Tensor // by identity, for ties
 	walking map[any]bool                  // containers on the way down: cuts cycles
 	hidden  string                        // why tensors are left out of the view, for what is walked now
 	visits  int                           // values, and 64 bytes of path, that may still be looked at
 	text    int                           // bytes of keys that may still be listed
-	tensors int                           // that may still be listed
+	room    int                           // tensors that may still be listed
 	fault   error                         // what makes the file unreadable
 }
 
@@ -34,20 +36,26 @@ const (
 	fairSize   = 100 << 20
 )
 
-func newCollector(r *resolver, out *checkpoint.Checkpoint) *collector {
-	more := 1 + int(min(out.Source.Size(), 1<<50)/fairSize)
+var (
+	errPaths   = errors.New("its containers are in one another again and again: there are too many paths to list")
+	errTensors = errors.New("the file lists more tensors, or longer names, than wfs reads from a file of its size")
+)
+
+// newCollector makes a collector for a file of size bytes.
+func newCollector(r *resolver, size int64) *collector {
+	more := 1 + int(min(size, 1<<50)/fairSize)
 	return &collector{
-		resolver: r, out: out, keys: make(map[string]bool, r.count),
+		resolver: r, keys: make(map[string]bool, r.count),
 		first: make(map[string]*checkpoint.Tensor, r.count), walking: map[any]bool{},
-		visits: more * maxVisits, text: more * maxKeys, tensors: more * maxTensors,
+		visits: more * maxVisits, text: more * maxKeys, room: more * maxTensors,
 	}
 }
 
-// beyond says whether a walk is to end: it looks at one more value, or the file is
+// beyond reports whether a walk is to end: it looks at one more value, or the file is
 // found to be damaged.
 func (c *collector) beyond(path string) bool {
 	if c.visits -= 1 + len(path)/64; c.visits < 0 {
-		c.damaged(path, "its containers are in one another again and again: there are too many paths to list")
+		c.damaged(path, errPaths)
 	}
 	return c.fault != nil
 }
@@ -55,7 +63,7 @@ func (c *collector) beyond(path string) bool {
 // walk adds every tensor below v under path.
 func (c *collector) walk(path string, v pickle.Value, depth int) {
 	if depth > maxDepth {
-		c.damaged(path, fmt.Sprintf("containers are nested more than %d deep", maxDepth))
+		c.damaged(path, fmt.Errorf("containers are nested more than %d deep", maxDepth))
 	}
 	if c.beyond(path) {
 		return
@@ -93,15 +101,15 @@ func (c *collector) walk(path string, v pickle.Value, depth int) {
 	}
 	if list, ok := pairs(v); ok {
 		for _, p := range list {
-			c.walk(join(path, keyText(p.key), depth), p.value, depth+1)
+			c.walk(join(path, keyText(p.Key), depth), p.Value, depth+1)
 		}
 	}
 	// The attributes of an object whose class nobody needs to know: TorchScript's
 	// modules, an EMA wrapper around a model, a Namespace.
 	if obj, ok := v.(*pickle.Object); ok {
 		for _, p := range attributes(obj.State) {
-			if name := keyText(p.key); name != "_metadata" {
-				c.walk(join(path, name, depth), p.value, depth+1)
+			if name := keyText(p.Key); name != "_metadata" {
+				c.walk(join(path, name, depth), p.Value, depth+1)
 			}
 		}
 		if obj.State == nil {
@@ -132,12 +140,12 @@ func untagged(v pickle.Value) pickle.Value {
 // add lists a tensor, or its parts, or why there is none.
 func (c *collector) add(key string, t tensorValue) {
 	c.text -= len(key)
-	if c.tensors--; c.tensors < 0 || c.text < 0 {
-		c.damaged(key, "the file lists more tensors, or longer names, than wfs reads from a file of its size")
+	if c.room--; c.room < 0 || c.text < 0 {
+		c.damaged(key, errTensors)
 		return
 	}
-	if t.damage {
-		c.damaged(key, t.omit)
+	if t.damage != nil {
+		c.damaged(key, t.damage)
 		return
 	}
 	if t.omit != "" {
@@ -160,26 +168,26 @@ func (c *collector) add(key string, t tensorValue) {
 	if tensor.Tied != nil {
 		tensor.Data = tensor.Tied.Data
 	} else if tensor.Data, err = t.array.data(); err != nil {
-		c.damaged(key, err.Error())
+		c.damaged(key, err)
 		return
 	} else {
 		c.first[id] = tensor
 	}
-	if c.out.Tensors == nil {
-		c.out.Tensors = make([]*checkpoint.Tensor, 0, c.count)
+	if c.tensors == nil {
+		c.tensors = make([]*checkpoint.Tensor, 0, c.count)
 	}
-	c.out.Tensors = append(c.out.Tensors, tensor)
+	c.tensors = append(c.tensors, tensor)
 }
 
 // damaged remembers the first tensor whose bytes are not there: such a file is refused.
-func (c *collector) damaged(key, reason string) {
+func (c *collector) damaged(key string, err error) {
 	if c.fault == nil {
-		c.fault = fmt.Errorf("tensor %.200q: %s", key, reason)
+		c.fault = fmt.Errorf("tensor %.200q: %w", key, err)
 	}
 }
 
 func (c *collector) omit(key, reason string) {
-	c.out.Omitted = append(c.out.Omitted, checkpoint.Omitted{Key: key, Reason: reason})
+	c.omitted = append(c.omitted, checkpoint.Omitted{Key: key, Reason: reason})
 }
 
 // unique keeps two paths apart that flatten to one key ({"a": {"b": …}, "a.b": …}).

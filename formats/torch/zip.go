@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"wfs/formats/checkpoint"
+	"wfs/formats/deflate"
 	"wfs/formats/segment"
 	"wfs/formats/zip"
 )
@@ -15,6 +16,7 @@ import (
 // writer named after the file (caffe2/serialize/inline_container.cc).
 type archive struct {
 	*zip.Archive
+	cache  *deflate.Cache
 	prefix string         // "model/", "" where the records have no directory
 	byName map[string]int // lower-cased name below the prefix → record, or twice
 	big    bool           // storages are big endian
@@ -28,8 +30,8 @@ const twice = -1
 
 // openArchive finds the pickle of a torch zip file by the name data.pkl, as torch
 // does: without regard to case.
-func openArchive(z *zip.Archive) (*archive, error) {
-	a := &archive{Archive: z, byName: make(map[string]int, len(z.Records))}
+func openArchive(z *zip.Archive, cache *deflate.Cache) (*archive, error) {
+	a := &archive{Archive: z, cache: cache, byName: make(map[string]int, len(z.Records))}
 	found := -1
 	for i := range z.Records {
 		name := strings.ToLower(z.Records[i].Name)

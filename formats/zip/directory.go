@@ -13,6 +13,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"wfs/formats/deflate"
+	"wfs/formats/segment"
 )
 
 const (
@@ -56,18 +59,20 @@ type Record struct {
 // Archive is the directory of a zip file.
 type Archive struct {
 	Records []Record
-	// Trailing is the number of bytes behind the end record and its comment.
+	// Trailing is the number of bytes after the end record and its comment.
 	Trailing int64
 
 	r           io.ReaderAt
+	cache       *deflate.Cache
 	size        int64
 	start       int64    // of the directory
 	endOddities []string // of the end records
 }
 
-// Open reads the central directory. Records lie inside size bytes, or it fails.
-func Open(r io.ReaderAt, size int64) (*Archive, error) {
-	a := &Archive{r: r, size: size}
+// Open reads the central directory. Records lie inside of file, or it fails. What is
+// inflated of them is kept in cache, which may be nil.
+func Open(file segment.Data, cache *deflate.Cache) (*Archive, error) {
+	a := &Archive{r: file, cache: cache, size: file.Size()}
 	start, length, count, err := a.findDirectory()
 	if err != nil {
 		return nil, err
@@ -89,7 +94,7 @@ func Open(r io.ReaderAt, size int64) (*Archive, error) {
 func (a *Archive) findDirectory() (start, length int64, count uint64, err error) {
 	tail := make([]byte, min(a.size, endLen+maxComment))
 	base := a.size - int64(len(tail))
-	if err := readFull(a.r, tail, base); err != nil {
+	if err := segment.ReadFull(a.r, tail, base); err != nil {
 		return 0, 0, 0, err
 	}
 	at := -1
@@ -115,7 +120,7 @@ func (a *Archive) findDirectory() (start, length int64, count uint64, err error)
 		if record < 0 || record > a.size-end64Len {
 			return 0, 0, 0, fmt.Errorf("zip64 end record at %d is outside the file", record)
 		}
-		if err := readFull(a.r, buf, record); err != nil {
+		if err := segment.ReadFull(a.r, buf, record); err != nil {
 			return 0, 0, 0, err
 		}
 		if string(buf[:4]) != end64Sig {
@@ -146,7 +151,10 @@ func (a *Archive) readDirectory(start, length int64, count int) error {
 	need := func(n int) error {
 		for buf.Len() < n {
 			if _, err := io.CopyN(buf, in, int64(max(n-buf.Len(), min(directoryStep, int(length))))); err != nil && buf.Len() < n {
-				return fmt.Errorf("zip directory ends in entry %d", len(a.Records))
+				if err == io.EOF {
+					err = io.ErrUnexpectedEOF
+				}
+				return fmt.Errorf("zip directory, entry %d: %w", len(a.Records), err)
 			}
 		}
 		return nil
@@ -182,7 +190,7 @@ func (a *Archive) readDirectory(start, length int64, count int) error {
 		a.Records = append(a.Records, rec)
 	}
 	if used < length {
-		a.endOddities = append(a.endOddities, fmt.Sprintf("its directory goes on behind the %d records that it claims", count))
+		a.endOddities = append(a.endOddities, fmt.Sprintf("its directory goes on past the %d records that it claims", count))
 	}
 	return nil
 }
@@ -209,17 +217,6 @@ func (rec *Record) widen(extra []byte) {
 		}
 		return
 	}
-}
-
-func readFull(r io.ReaderAt, p []byte, off int64) error {
-	n, err := r.ReadAt(p, off)
-	if n == len(p) {
-		return nil
-	}
-	if err == nil || err == io.EOF {
-		err = io.ErrUnexpectedEOF
-	}
-	return err
 }
 
 func le16(b []byte) uint16 { return binary.LittleEndian.Uint16(b) }

@@ -31,7 +31,7 @@ type local struct {
 // and extra field are, and with that where the bytes begin.
 func (a *Archive) local(rec *Record) (local, error) {
 	var h [localLen]byte
-	if err := readFull(a.r, h[:], rec.header); err != nil {
+	if err := segment.ReadFull(a.r, h[:], rec.header); err != nil {
 		return local{}, fmt.Errorf("record %s: %w", rec.Name, err)
 	}
 	if string(h[:4]) != localSig {
@@ -73,7 +73,7 @@ func (a *Archive) Relaxed(rec *Record) (segment.Data, error) {
 		if rec.Size/maxInflation > rec.Compressed {
 			return nil, fmt.Errorf("record %s claims to inflate %d bytes to %d", rec.Name, rec.Compressed, rec.Size)
 		}
-		return &inflated{deflate.New(raw, rec.Compressed, rec.Size), rec.Name}, nil
+		return &inflated{deflate.New(a.cache, raw, rec.Compressed, rec.Size), rec.Name}, nil
 	}
 	return nil, fmt.Errorf("record %s uses compression method %d: wfs reads stored and deflated records", rec.Name, rec.Method)
 }
@@ -97,10 +97,36 @@ func (f *inflated) ReadAt(p []byte, off int64) (int, error) {
 	return n, err
 }
 
-// Inflates says whether data is inflated while it is read.
+// Inflates reports whether data is inflated while it is read.
 func Inflates(data segment.Data) bool {
 	_, ok := data.(*inflated)
 	return ok
+}
+
+// Bounds of what Hold reads: no tool that re-zips a model makes a pickle so large.
+const (
+	maxHeld = 16 << 20
+	// MaxInflated is the most bytes of a record that is inflated to be parsed.
+	MaxInflated = 1 << 30
+)
+
+// Hold reads a deflated record into memory where it is small: the payloads of a pickle
+// are read in any order, and deflate starts anew for each.
+func Hold(data segment.Data) (segment.Data, error) {
+	if !Inflates(data) {
+		return data, nil
+	}
+	if data.Size() > MaxInflated {
+		return nil, fmt.Errorf("it inflates to %d bytes, wfs reads %d", data.Size(), MaxInflated)
+	}
+	if data.Size() > maxHeld {
+		return data, nil
+	}
+	b := make([]byte, data.Size())
+	if err := segment.ReadFull(data, b, 0); err != nil {
+		return nil, err
+	}
+	return segment.Literal(b), nil
 }
 
 // Anomalies compares a record with its local header: readers that trust the one
@@ -119,7 +145,7 @@ func (a *Archive) Anomalies(rec *Record) []string {
 		return found
 	}
 	name := make([]byte, min(l.nameLen, int64(len(rec.Name))+1))
-	if readFull(a.r, name, rec.header+localLen) != nil || string(name) != rec.Name {
+	if segment.ReadFull(a.r, name, rec.header+localLen) != nil || string(name) != rec.Name {
 		say("the local header has another name")
 	}
 	if (l.flags^rec.Flags)&unreadableBits != 0 {

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"wfs/formats/segment"
 )
 
 // write makes a zip with the standard library's writer.
@@ -36,7 +37,7 @@ func TestReadsAtEveryOffset(t *testing.T) {
 	}
 	for _, method := range []uint16{Stored, Deflated} {
 		b := write(t, method, "m/data.pkl", "short", "m/data/0", string(long), "m/empty", "")
-		a, err := Open(bytes.NewReader(b), int64(len(b)))
+		a, err := Open(segment.Literal(b), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +77,7 @@ func TestAnomalies(t *testing.T) {
 	} {
 		b := bytes.Clone(clean)
 		b[change.at] = change.to
-		a, err := Open(bytes.NewReader(b), int64(len(b)))
+		a, err := Open(segment.Literal(b), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -84,13 +85,13 @@ func TestAnomalies(t *testing.T) {
 			t.Errorf("%s: %q does not say %q", name, found, change.says)
 		}
 	}
-	trailing, err := Open(bytes.NewReader(append(bytes.Clone(clean), "tail"...)), int64(len(clean)+4))
+	trailing, err := Open(segment.Literal(append(bytes.Clone(clean), "tail"...)), nil)
 	if err != nil || trailing.Trailing != 4 {
 		t.Errorf("trailing bytes: %v", err)
 	}
 	encrypted := bytes.Clone(clean)
 	encrypted[bytes.Index(encrypted, []byte(centralSig))+8] |= flagEncrypted
-	a, err := Open(bytes.NewReader(encrypted), int64(len(encrypted)))
+	a, err := Open(segment.Literal(encrypted), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +104,7 @@ func FuzzOpen(f *testing.F) {
 	f.Add(write(f, Stored, "m/data.pkl", "payload", "m/data/0", "12345678"))
 	f.Add(write(f, Deflated, "m/data.pkl", strings.Repeat("payload", 99)))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		a, err := Open(bytes.NewReader(b), int64(len(b)))
+		a, err := Open(segment.Literal(b), nil)
 		if err != nil {
 			return
 		}
@@ -137,9 +138,9 @@ func TestOddities(t *testing.T) {
 		"clean":      {clean, ""},
 		"gap":        {shift(append(append(bytes.Clone(clean[:directory]), make([]byte, 100)...), clean[directory:]...), 100), "belong to no record"},
 		"second end": {append(append(bytes.Clone(clean[:end+20]), 22, 0), append(bytes.Clone(clean[end:end+20]), 0, 0)...), "more than one end record"},
-		"count":      {func() []byte { b := bytes.Clone(clean); b[end+10] = 1; return b }(), "goes on behind"},
+		"count":      {func() []byte { b := bytes.Clone(clean); b[end+10] = 1; return b }(), "goes on past"},
 	} {
-		a, err := Open(bytes.NewReader(c.b), int64(len(c.b)))
+		a, err := Open(segment.Literal(c.b), nil)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -148,7 +149,7 @@ func TestOddities(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, found, c.says)
 		}
 	}
-	a, err := Open(bytes.NewReader(clean), int64(len(clean)))
+	a, err := Open(segment.Literal(clean), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

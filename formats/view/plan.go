@@ -1,0 +1,111 @@
+// Package view plans what a view of a model shows. A Plan is a value made of a model and
+// of rules; ls, the mount and every other way out go by it, and none changes the model.
+package view
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"wfs/formats/checkpoint"
+	"wfs/formats/source"
+)
+
+// Rules are what the user wants of a view.
+type Rules struct {
+	// Root is the key of the state dict that the view takes, without which its tensors are
+	// called; "." takes everything, "" lets the plan choose.
+	Root string
+}
+
+// Plan is the files of a view.
+type Plan struct {
+	Model *checkpoint.Model
+	Sets  []Set
+}
+
+// Set is the view of a weight set.
+type Set struct {
+	*checkpoint.Set
+	// Shards are the weight files, in the order of the model.
+	Shards []Shard
+	// Files are the view's, which need not be as many.
+	Files []File
+}
+
+// Shard is a weight file, and what of it the view takes.
+type Shard struct {
+	checkpoint.Shard
+	// Root is the key of the state dict that is taken, "" for everything.
+	Root string
+	// Notes are remarks on the file and on the choice, one line each.
+	Notes []string
+}
+
+// File is one file of a view.
+type File struct {
+	// Name is in the directory of the set.
+	Name string
+	// Entries are its tensors, in the order of the source.
+	Entries []checkpoint.Entry
+	// Source is where its tensors come from.
+	Source source.Source
+	// Metadata is the __metadata__ of the file.
+	Metadata map[string]string
+	// Verbatim reports whether the file may be the source, byte for byte.
+	Verbatim bool
+}
+
+// New plans the view of a model. Rules that fit nothing in it are an error, which names
+// the model.
+func New(m *checkpoint.Model, rules Rules) (*Plan, error) {
+	p := &Plan{Model: m}
+	for _, set := range m.Sets {
+		planned := Set{Set: set}
+		for _, s := range set.Shards {
+			root, note := chooseRoot(s.Checkpoint, rules.Root)
+			shard := Shard{Shard: s, Root: root, Notes: slices.Clone(s.Notes)}
+			if note != "" {
+				shard.Notes = append(shard.Notes, note)
+			}
+			planned.Shards = append(planned.Shards, shard)
+			planned.Files = append(planned.Files, fileOf(shard))
+		}
+		p.Sets = append(p.Sets, planned)
+	}
+	if rules.Root != "" && rules.Root != "." && !p.takesAny() {
+		return nil, fmt.Errorf("%s: no tensor lies below %q: choose one of %s", m.Path, rules.Root, tops(m))
+	}
+	return p, nil
+}
+
+// fileOf is the view of one weight file by itself.
+func fileOf(s Shard) File {
+	f := File{Name: s.ViewName, Entries: s.Below(s.Root), Source: s.Source, Metadata: map[string]string{}}
+	maps.Copy(f.Metadata, s.Metadata)
+	f.Metadata["format"] = s.Framework
+	f.Verbatim = s.Verbatim && s.Root == "" && len(f.Entries) == len(s.Tensors)
+	return f
+}
+
+// takesAny reports whether a view has a tensor: of shards some may have none.
+func (p *Plan) takesAny() bool {
+	return slices.ContainsFunc(p.Sets, func(s Set) bool {
+		return slices.ContainsFunc(s.Files, func(f File) bool { return len(f.Entries) > 0 })
+	})
+}
+
+// Notes are the remarks on the directory and on all files, each once.
+func (p *Plan) Notes() []string {
+	notes := slices.Clone(p.Model.Notes)
+	for _, set := range p.Sets {
+		for _, s := range set.Shards {
+			for _, n := range s.Notes {
+				if n = s.Source.Name() + ": " + n; !slices.Contains(notes, n) {
+					notes = append(notes, n)
+				}
+			}
+		}
+	}
+	return notes
+}
