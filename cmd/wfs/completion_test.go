@@ -1,14 +1,12 @@
 package main
 
 import (
-	"bytes"
-	"io"
+	"encoding/binary"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,6 +14,7 @@ import (
 )
 
 // completions are what is typed before the tab key, and the arguments that it makes.
+// DIR is the working directory.
 var completions = []struct {
 	typed string
 	args  []string
@@ -25,75 +24,170 @@ var completions = []struct {
 	{"help sca", []string{"help", "scan"}},
 	{"completion fi", []string{"completion", "fish"}},
 	{"mount --allow", []string{"mount", "--allow-other"}},
+	{"mount --he", []string{"mount", "--help"}},
 	{"umount --la", []string{"umount", "--lazy"}},
 	{"mount --layout te", []string{"mount", "--layout", "tensors"}},
 	{"mount --log-level war", []string{"mount", "--log-level", "warn"}},
 	{"mount --layout=te", []string{"mount", "--layout=tensors"}},
 	{"mount --layout hf mod", []string{"mount", "--layout", "hf", "model one.pt"}},
 	{"mount --log-file mod", []string{"mount", "--log-file", "model one.pt"}},
+	{"mount -o allow", []string{"mount", "-o", "allow_other"}},
+	{"mount -o ro,xat", []string{"mount", "-o", "ro,xattr"}},
+	{"mount -o ro,layo", []string{"mount", "-o", "ro,layout="}},
+	{"mount -o uid=5,layout=te", []string{"mount", "-o", "uid=5,layout=tensors"}},
+	{"mount --option=ro,xat", []string{"mount", "--option=ro,xattr"}},
+	{"mount weights.st -o root=em", []string{"mount", "weights.st", "-o", "root=ema"}},
+	{"mount weights.st -o ro,root=em", []string{"mount", "weights.st", "-o", "ro,root=ema"}},
+	{"mount weights.st --option=ro,root=em", []string{"mount", "weights.st", "--option=ro,root=ema"}},
+	{"mount weights.st -o uid=1,root=model.en", []string{"mount", "weights.st", "-o", "uid=1,root=model.encoder"}},
+	{"mount weights.st --root mo", []string{"mount", "weights.st", "--root", "model"}},
+	{"mount weights.st --root model.en", []string{"mount", "weights.st", "--root", "model.encoder"}},
+	{"ls --root=ema.de", []string{"ls", "--root=ema.de"}}, // of what, it does not say
+	{"ls weights.st --root=ema.de", []string{"ls", "weights.st", "--root=ema.decoder"}},
+	{`ls model\ one.pt --root em`, []string{"ls", "model one.pt", "--root", "ema"}},
 	{"ls mod", []string{"ls", "model one.pt"}},
+	{"scan weights.st mod", []string{"scan", "weights.st", "model one.pt"}},
+	{"umount mn", []string{"umount", "mnt one"}},
+	{"umount ./mn", []string{"umount", "./mnt one"}},
+	{"umount DIR/mn", []string{"umount", "DIR/mnt one"}},
+	{"umount --lazy DIR/mn", []string{"umount", "--lazy", "DIR/mnt one"}},
+	{"status mod", []string{"status", "mod"}},
 }
 
-// TestCompletion presses the tab key in a real bash and a real zsh, whose wfs prints
-// its arguments.
+// typedIn fills in the directory.
+func typedIn(dir, text string) string { return strings.ReplaceAll(text, "DIR", dir) }
+
+// TestCompletion presses the tab key in a real bash and a real zsh. Their wfs answers the
+// script, and else prints its arguments. This bash knows nothing of the package
+// bash-completion.
 func TestCompletion(t *testing.T) {
-	const show = "wfs() { local IFS='|'; printf '={%s}=\\n' \"$*\"; }\n"
+	dir := completionDir(t)
+	show := "wfs() { case $1 in __*) " + asWFS + "=run " + executable(t) + ` "$@" ;; *) local IFS='|'; printf '={%s}=\n' "$*" ;; esac; }` + "\n"
 	for shell, rc := range map[string]string{
-		"bash": ". ./script\n" + show + "bind 'set enable-bracketed-paste off'\nprintf '={%s}=\\n' ready\n",
-		"zsh":  "fpath=($PWD $fpath)\nautoload -U compinit\ncompinit -u -D\n" + show + "printf '={%s}=\\n' ready\n",
+		"bash": ". ./script\n" + show + "bind 'set enable-bracketed-paste off'\nprintf '={%s}=\n' ready\n",
+		"zsh":  "fpath=($PWD/fpath $fpath)\nautoload -U compinit\ncompinit -u -D\n" + show + "printf '={%s}=\n' ready\n",
 	} {
 		t.Run(shell, func(t *testing.T) {
-			dir := completionDir(t)
-			put(t, filepath.Join(dir, "script"), completeBash)
-			put(t, filepath.Join(dir, "_wfs"), completeZsh)
-			put(t, filepath.Join(dir, ".zshrc"), func(w io.Writer) { io.WriteString(w, rc) })
-			put(t, filepath.Join(dir, ".bashrc"), func(w io.Writer) { io.WriteString(w, rc) })
-			os.Remove(filepath.Join(dir, map[string]string{"bash": "_wfs", "zsh": "script"}[shell]))
-
-			terminal := startTerminal(t, dir, shell+" -i")
-			terminal.expect(t, "={ready}=")
-			for _, c := range completions {
-				terminal.typed(t, "wfs "+c.typed+"\t\r")
-				terminal.expect(t, "={"+strings.Join(c.args, "|")+"}=")
+			terminal := startShell(t, dir, shell, rc)
+			for _, c := range append(slices.Clone(completions), only[shell]...) {
+				terminal.typed(t, "wfs "+typedIn(dir, c.typed)+"\t\r")
+				terminal.expect(t, "={"+typedIn(dir, strings.Join(c.args, "|"))+"}=")
+			}
+			if ran, _ := os.ReadFile(filepath.Join(dir, "ran")); shell == "bash" && string(ran) != "evil\n" {
+				t.Errorf("a command on the line was run by the tab key: %q", ran)
 			}
 		})
 	}
 }
 
+// only is what the shells, but for fish, do each in its own way.
+var only = map[string][]struct {
+	typed string
+	args  []string
+}{
+	"bash": {
+		{`mount model\ one.pt des`, []string{"mount", "model one.pt", "dest dir/"}},
+		{`ls 'model one.pt' --root em`, []string{"ls", "model one.pt", "--root", "ema"}},
+		{"ls weights.st  --root = em", []string{"ls", "weights.st", "--root", "=", "em"}},
+		// The line that is completed is not run: a single line gets to the file.
+		{"ls $(echo evil >> ran) x --js", []string{"ls", "x", "--js"}},
+	},
+	"zsh": {
+		{`mount model\ one.pt des`, []string{"mount", "model one.pt", "dest dir"}},
+	},
+}
+
 // TestCompletionFish asks fish, which says what the tab key would offer.
 func TestCompletionFish(t *testing.T) {
 	dir := completionDir(t)
-	put(t, filepath.Join(dir, "script"), completeFish)
+	put(t, filepath.Join(dir, "function"), "function wfs; "+asWFS+"=run "+executable(t)+" $argv; end\n")
 	for _, c := range completions {
-		cmd := exec.Command("fish", "--no-config", "-c", "source script; complete --escape -C $argv[1]", "wfs "+c.typed)
+		cmd := exec.Command("fish", "--no-config", "-c", "source function; source fish; complete --escape -C $argv[1]", "wfs "+typedIn(dir, c.typed))
 		cmd.Dir, cmd.Env = dir, append(os.Environ(), "HOME="+dir)
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
 		word, _, _ := strings.Cut(strings.TrimRight(string(out), "\n"), "\t")
-		if want := strings.ReplaceAll(c.args[len(c.args)-1], " ", `\ `); word != want {
-			t.Errorf("%q offers %q, want %s alone", c.typed, out, want)
+		want := strings.ReplaceAll(typedIn(dir, c.args[len(c.args)-1]), " ", `\ `)
+		if nothing := typedIn(dir, c.typed) == strings.Join(c.args, " "); nothing {
+			want = ""
+		}
+		if word != want {
+			t.Errorf("%q offers %q, want %q alone", c.typed, out, want)
 		}
 	}
 }
 
-// TestCompletionFlags checks that the scripts know every command and every flag.
-func TestCompletionFlags(t *testing.T) {
-	for shell, write := range map[string]func(io.Writer){"bash": completeBash, "zsh": completeZsh, "fish": completeFish} {
-		var script bytes.Buffer
-		write(&script)
-		for _, c := range commands {
-			names := []string{c.name}
-			flagsOf(c).VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-			for _, name := range names {
-				if !strings.Contains(script.String(), name) {
-					t.Errorf("%s: no %s of %s", shell, name, c.name)
-				}
-			}
+// TestCompletionAll lists what is offered, with a description for what needs one.
+func TestCompletionAll(t *testing.T) {
+	dir := completionDir(t)
+	t.Chdir(dir)
+	t.Setenv(asWFS, "run") // for the process that reads the keys
+	for line, want := range map[string][]string{
+		"":                              {"completion", "help", "ls", "man", "mount", "scan", "status", "umount", "version", ":4"},
+		"help ":                         {"mount", "umount", "ls", "scan", "status", "completion", "man", "version", ":4"},
+		"completion ":                   {"bash", "zsh", "fish", ":4"},
+		"mount ":                        {":0"},
+		"mount a ":                      {":16"},
+		"mount a b ":                    {":4"},
+		"ls a ":                         {":4"},
+		"scan a ":                       {":0"},
+		"man ":                          {":4"},
+		"umount nowhere":                {":0"},
+		"mount --log-file ":             {":0"},
+		"mount --uid ":                  {":4"},
+		"mount --layout ":               {"full", "hf", "tensors", ":4"},
+		"mount -o log_level=":           {"log_level=error", "log_level=warn", "log_level=info", "log_level=debug", ":4"},
+		"mount -o uid=":                 {":4"},
+		"mount -o log_file=":            {":0"},
+		"mount -o lo":                   {"log_file=", "log_level=", ":4"},
+		"mount -o uid=1,ui":             {":4"},
+		"mount -o ui":                   {"uid=", ":6"},
+		"mount -o ro,ro":                {"ro,root=", ":6"},
+		"ls --root ":                    {".", ":4"},
+		"ls nowhere --root ":            {".", ":4"},
+		"ls weights.st --root ":         {".", "model", "ema", ":4"},
+		"ls weights.st --root model.":   {".", "model.encoder", ":4"},
+		"mount weights.st -o ro,root=m": {"ro,root=model", ":4"},
+		"umount --":                     {"--help", "--lazy", ":4"},
+	} {
+		words := strings.Split(line, " ")
+		_, stdout, _ := runArgs(append([]string{"__completeNoDesc"}, words...)...)
+		if got := strings.Fields(stdout); !slices.Equal(got, want) {
+			t.Errorf("%q offers %q, want %q", line, got, want)
 		}
 	}
-	for name, words := range flagWords {
+	_, stdout, _ := runArgs("__complete", "ls", "weights.st", "--root", "")
+	if want := ".\teverything\nmodel\t2 tensors\nema\t1 tensor\n:4\n"; stdout != want {
+		t.Errorf("with descriptions: %q, want %q", stdout, want)
+	}
+	_, stdout, _ = runArgs("__completeNoDesc", "umount", "")
+	if !slices.Contains(strings.Split(stdout, "\n"), filepath.Join(dir, "mnt one")) {
+		t.Errorf("umount offers %q", stdout)
+	}
+	_, stdout, _ = runArgs("__completeNoDesc", "umount", "mnt one", "")
+	if strings.Contains(stdout, "\nmnt one") {
+		t.Errorf("umount offers what is there: %q", stdout)
+	}
+}
+
+// TestCompletionHang completes with a source that hangs: the shell waits no longer than a user.
+func TestCompletionHang(t *testing.T) {
+	t.Setenv(asWFS, "hang")
+	start := time.Now()
+	_, stdout, _ := runArgs("__completeNoDesc", "ls", "source", "--root", "")
+	if took := time.Since(start); took < rootKeysTimeout || took > rootKeysTimeout+10*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if stdout != ".\n:4\n" {
+		t.Errorf("%q", stdout)
+	}
+}
+
+// TestCompletionWords checks that what is completed is accepted.
+func TestCompletionWords(t *testing.T) {
+	for name, words := range map[string][]string{"layout": layouts, "log-level": logLevels} {
 		for _, word := range words {
 			o := newMountOptions()
 			flags := pflag.NewFlagSet("mount", pflag.ContinueOnError)
@@ -103,90 +197,65 @@ func TestCompletionFlags(t *testing.T) {
 			}
 		}
 	}
-	if !slices.Contains(argWords(completionCommand), "zsh") {
-		t.Error("completion does not complete itself")
+	_, stdout, _ := runArgs("__completeNoDesc", "mount", "-o", "")
+	words := strings.Fields(stdout)
+	for _, word := range words[:len(words)-1] {
+		values := map[string]string{"uid=": "1", "gid=": "1", "umask=": "022", "layout=": "hf", "root=": "x", "log_file=": "/x", "log_level=": "warn"}
+		o := newMountOptions()
+		o.Options = []string{word + values[word]}
+		if err := o.Validate(); err != nil {
+			t.Errorf("-o %s is completed and not accepted: %v", word, err)
+		}
+	}
+	for name, safe := range map[string]bool{
+		"model.0.w": true, "a b": true, "ключ/x:0": true, "$(x)": false, "a`x`": false, "a;b": false, "a\nb": false, " a": false, `a\b`: false, "a'b": false,
+	} {
+		if shellSafe(name) != safe {
+			t.Errorf("shellSafe(%q) is %v", name, !safe)
+		}
 	}
 }
 
-// completionDir has one file that a name beginning with mod can be.
+// completionDir has the scripts, a mount, and one file that a name beginning with mod can be.
 func completionDir(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	put(t, filepath.Join(dir, "model one.pt"), func(io.Writer) {})
+	header := `{"model.encoder.w":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"model.encoder.b":{"dtype":"U8","shape":[1],"data_offsets":[1,2]},` +
+		`"ema.decoder.w":{"dtype":"U8","shape":[1],"data_offsets":[2,3]},"$(x).decoder.w":{"dtype":"U8","shape":[1],"data_offsets":[3,4]}}`
+	model := string(binary.LittleEndian.AppendUint64(nil, uint64(len(header)))) + header + "1234"
+	put(t, filepath.Join(dir, "model one.pt"), model)
+	put(t, filepath.Join(dir, "weights.st"), model)
+	put(t, filepath.Join(dir, "dest.txt"), "")
+	for _, name := range []string{"fpath", "dest dir"} {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for shell, path := range map[string]string{"bash": "script", "zsh": "fpath/_wfs", "fish": "fish"} {
+		code, stdout, stderr := runArgs("completion", shell)
+		if code != 0 {
+			t.Fatal(stderr)
+		}
+		put(t, filepath.Join(dir, path), stdout)
+	}
+	runWFS(t, "mount", filepath.Join(dir, "weights.st"), filepath.Join(dir, "mnt one"))
+	t.Cleanup(func() { runWFS(t, "umount", filepath.Join(dir, "mnt one")) })
 	return dir
 }
 
-func put(t *testing.T, path string, write func(io.Writer)) {
+func put(t *testing.T, path, text string) {
 	t.Helper()
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	write(f)
-}
-
-// terminal is a shell at a terminal, which script(1) makes.
-type terminal struct {
-	in     io.Writer
-	mu     sync.Mutex
-	screen bytes.Buffer
-}
-
-func startTerminal(t *testing.T, dir, command string) *terminal {
-	t.Helper()
-	cmd := exec.Command("script", "--quiet", "--flush", "--command", command, os.DevNull)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "HOME="+dir, "ZDOTDIR="+dir, "TERM=dumb", "INPUTRC="+os.DevNull, "LC_ALL=C")
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	term := &terminal{in: in}
-	cmd.Stdout, cmd.Stderr = term, term
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		io.WriteString(in, "exit\r")
-		in.Close()
-		kill := time.AfterFunc(10*time.Second, func() { cmd.Process.Kill() })
-		defer kill.Stop()
-		cmd.Wait()
-	})
-	return term
-}
-
-// Write is what the shell writes.
-func (s *terminal) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.screen.Write(p)
-}
-
-// typed forgets what was on the screen and types.
-func (s *terminal) typed(t *testing.T, keys string) {
-	t.Helper()
-	s.mu.Lock()
-	s.screen.Reset()
-	s.mu.Unlock()
-	if _, err := io.WriteString(s.in, keys); err != nil {
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (s *terminal) expect(t *testing.T, words string) {
+// startShell starts a shell with an rc file that says when it is ready.
+func startShell(t *testing.T, dir, shell, rc string) *terminal {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		s.mu.Lock()
-		screen := s.screen.String()
-		s.mu.Unlock()
-		if strings.Contains(screen, words) {
-			return
-		}
-		// A wrong answer is an answer.
-		if _, answer, ok := strings.Cut(screen, "={"); ok && strings.Contains(answer, "}=") || time.Now().After(end) {
-			t.Fatalf("the terminal shows %q, want %s", screen, words)
-		}
-	}
+	put(t, filepath.Join(dir, ".zshrc"), rc)
+	put(t, filepath.Join(dir, ".bashrc"), rc)
+	terminal := startTerminal(t, dir, shell+" -i")
+	terminal.expect(t, "={ready}=")
+	return terminal
 }

@@ -38,7 +38,7 @@ const endedEarly = "the daemon ended before it was ready"
 func isDaemon() bool { return os.Getenv(daemonMark) != "" }
 
 // startDaemon runs this command again and waits until it says that the mount answers.
-func startDaemon() error {
+func (a *app) startDaemon() error {
 	exe, err := os.Executable()
 	if err != nil {
 		return err
@@ -48,8 +48,8 @@ func startDaemon() error {
 		return err
 	}
 	defer r.Close()
-	cmd := exec.Command(exe, os.Args[1:]...)
-	cmd.Args[0] = os.Args[0] // mount.wfs stays mount.wfs
+	cmd := exec.Command(exe, a.argv[1:]...)
+	cmd.Args[0] = a.argv[0] // mount.wfs stays mount.wfs
 	cmd.Env = append(os.Environ(), daemonMark+"=1")
 	cmd.ExtraFiles = []*os.File{w}
 	// What the caller has open, such as a lock or a pipe, is not the daemon's to keep.
@@ -83,7 +83,7 @@ func startDaemon() error {
 		s.Error = fmt.Sprintf("the daemon was not ready after %s", startTimeout)
 		cmd.Process.Signal(syscall.SIGTERM)
 	}
-	printNotes(s.Notes)
+	a.printNotes(s.Notes)
 	if s.Error == "" {
 		return cmd.Process.Release()
 	}
@@ -104,7 +104,7 @@ func startDaemon() error {
 }
 
 // serveDaemon is the daemon's side.
-func serveDaemon(opt *MountOptions, source, mountpoint string) error {
+func (a *app) serveDaemon(opt *MountOptions, source, mountpoint string) error {
 	os.Unsetenv(daemonMark)
 	syscall.CloseOnExec(readyPipe)
 	pipe := os.NewFile(readyPipe, "ready")
@@ -117,7 +117,7 @@ func serveDaemon(opt *MountOptions, source, mountpoint string) error {
 	if opt.LogFile != "" {
 		opt.LogFile = absolutePath(opt.LogFile)
 	}
-	err := serve(opt, source, mountpoint, func(notes []string) error {
+	err := a.serve(opt, source, mountpoint, func(notes []string) error {
 		// From here on the daemon holds no directory busy, and has no terminal. Not before:
 		// autofs lets only the automounter's process group reach what it is mounting, and
 		// makes everybody else wait for the mount (Documentation/filesystems/autofs.rst).

@@ -40,7 +40,7 @@ func (o *MountOptions) applyOptions(list string) error {
 			if o.sloppy {
 				continue
 			}
-			return usagef("unknown mount option %q", option)
+			return usagef("unknown mount option %q%s", option, didYouMean(similarOptions(name)))
 		}
 		flag := flags.Lookup(name)
 		if !hasValue {
@@ -50,10 +50,19 @@ func (o *MountOptions) applyOptions(list string) error {
 			return usagef("mount option %q lacks its value", name)
 		}
 		if flag.Value.Set(value) != nil {
-			return usagef("mount option %q: that is no value for it", option)
+			return usagef("mount option %q: that is not a value for it", option)
 		}
 	}
 	return nil
+}
+
+// similarOptions is the mount options that are spelled like name.
+func similarOptions(name string) []string {
+	similar := closest(name, optionFlags)
+	for i, s := range similar {
+		similar[i] = strings.ReplaceAll(s, "-", "_")
+	}
+	return similar
 }
 
 // splitOptions splits at commas. As for mount(8), double quotes keep a comma in a value,
@@ -88,7 +97,7 @@ func (o *MountOptions) umask() (uint32, error) {
 }
 
 // mountHelper is mount.wfs, as mount(8) calls it: SOURCE MOUNTPOINT [-sfnv] [-o OPTIONS].
-func mountHelper(args []string) error {
+func (a *app) mountHelper(args []string) error {
 	flags := pflag.NewFlagSet("mount.wfs", pflag.ContinueOnError)
 	flags.Usage = func() {}
 	opt := newMountOptions()
@@ -109,5 +118,5 @@ func mountHelper(args []string) error {
 	if err := opt.Validate(); err != nil || *fake {
 		return err
 	}
-	return mount(opt, flags.Arg(0), flags.Arg(1))
+	return a.mount(opt, flags.Arg(0), flags.Arg(1))
 }

@@ -13,13 +13,13 @@ import (
 
 // logger is where the messages of a mount go: stderr in the foreground, else the
 // log file, else syslog.
-func (o *MountOptions) logger() (*slog.Logger, error) {
+func (o *MountOptions) logger(stderr io.Writer) (*slog.Logger, error) {
 	level, err := o.level()
 	if err != nil {
 		return nil, err
 	}
 	options := &slog.HandlerOptions{Level: level}
-	var out io.Writer = os.Stderr
+	out := stderr
 	switch {
 	case o.LogFile != "":
 		f, err := os.OpenFile(o.LogFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)

@@ -5,11 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
-	"os"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"wfs/formats"
@@ -17,56 +17,75 @@ import (
 	"wfs/formats/view"
 )
 
-var lsCommand = command{
-	name: "ls", args: "[--json] [--root KEY] SOURCE", summary: "list the tensors of a file or directory, without mounting it",
-	help: `
+// ListOptions are the flags of wfs ls.
+type ListOptions struct {
+	JSON bool
+	Root string
+}
+
+// AddFlags registers the flags. What is set already is their default.
+func (o *ListOptions) AddFlags(flags *pflag.FlagSet) {
+	flags.BoolVar(&o.JSON, "json", o.JSON, "print JSON, with exact sizes")
+	flags.StringVar(&o.Root, "root", o.Root, "list the view of the state dict at this key, with the keys that it has there")
+}
+
+// Validate checks the command line.
+func (o *ListOptions) Validate(args []string) error {
+	if len(args) != 1 {
+		return usagef("ls takes one SOURCE")
+	}
+	return nil
+}
+
+func newLs(a *app) *cobra.Command {
+	opt := &ListOptions{}
+	cmd := &cobra.Command{
+		Use:        "ls [--json] [--root KEY] SOURCE",
+		SuggestFor: []string{"list", "dir", "show", "info", "inspect", "keys", "tensors"},
+		Short:      "list the tensors of a file or directory, without mounting it",
+		Long: `
 Prints key, dtype, shape, size and what a tensor is tied to, in the order of the file.
 Of a directory, the keys of weights in subdirectories have the directory in front ("unet/conv_in.weight").
 What a terminal would obey is escaped.
 
 --json prints one object: source, notes, omitted (key and reason of what no file can hold) and
 tensors, each with key, key_hex (only where the key is not UTF-8), dtype (the name that safetensors
-has for it), shape, bytes, file, tied_to and not_in_view (a reason; both only where they apply).
-
+has for it), shape, bytes, file, tied_to and not_in_view (a reason; both only where they apply).`,
+		Example: `
   wfs ls model.pt
   wfs ls --json model.pt | jq '.tensors[].key'
-  wfs ls --root ema_model checkpoint.pt     # what a view of that state dict holds
+  wfs ls --root ema_model checkpoint.pt     # what a view of that state dict holds`,
+		Annotations:       exitCodes(usualExitCodes),
+		ValidArgsFunction: completeArgs(cobra.ShellCompDirectiveDefault),
+		Args:              func(_ *cobra.Command, args []string) error { return opt.Validate(args) },
+		RunE:              func(_ *cobra.Command, args []string) error { return a.list(opt, args[0]) },
+	}
+	opt.AddFlags(cmd.Flags())
+	completeFlag(cmd, "root", completeRoot)
+	return cmd
+}
 
-exit codes: 0 success, 1 failure, 2 wrong usage`,
-	new: func(flags *pflag.FlagSet) func([]string) error {
-		asJSON := flags.Bool("json", false, "print JSON, with exact sizes")
-		root := flags.String("root", "", "list the view of the state dict at this key, with the keys that it has there")
-		return func(args []string) error {
-			if len(args) != 1 {
-				return usagef("ls takes one SOURCE")
-			}
-			raiseFileLimit()
-			model, err := formats.Open(args[0])
-			if err != nil {
-				return err
-			}
-			defer model.Close()
-			plan, err := view.New(model, view.Rules{Root: *root})
-			if err != nil {
-				return err
-			}
-			out := bufio.NewWriterSize(os.Stdout, 1<<16)
-			tensors := fileTensors(plan)
-			if *root != "" {
-				tensors = viewTensors(plan)
-			}
-			if *asJSON {
-				err = listJSON(out, plan, tensors)
-			} else {
-				printNotes(plan.Notes())
-				listTable(out, plan, tensors)
-			}
-			if err != nil {
-				return err
-			}
-			return out.Flush()
-		}
-	},
+func (a *app) list(opt *ListOptions, source string) error {
+	raiseFileLimit()
+	model, err := formats.Open(source)
+	if err != nil {
+		return err
+	}
+	defer model.Close()
+	plan, err := view.New(model, view.Rules{Root: opt.Root})
+	if err != nil {
+		return err
+	}
+	tensors := fileTensors(plan)
+	if opt.Root != "" {
+		tensors = viewTensors(plan)
+	}
+	if opt.JSON {
+		return listJSON(a.stdout, plan, tensors)
+	}
+	a.printNotes(plan.Notes())
+	listTable(a.stdout, plan, tensors)
+	return nil
 }
 
 // listed is a tensor of the list, and the file that it is in. Both have the directory of

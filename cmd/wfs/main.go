@@ -10,8 +10,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-
-	"github.com/spf13/pflag"
 )
 
 // Exit codes, documented in the help and in README.md.
@@ -22,26 +20,6 @@ const (
 	exitUnknown   = 2 // scan only
 	exitDangerous = 3 // scan only
 )
-
-// command is one subcommand.
-type command struct {
-	name    string
-	args    string // of the usage line
-	summary string
-	help    string // what the flags do not say, with examples
-	// new registers the flags and returns what runs the command.
-	new func(*pflag.FlagSet) func(args []string) error
-}
-
-// commands is every subcommand, in the order of the help. It is filled late because
-// completion and man, which are on it, read it.
-var commands []command
-
-func init() {
-	commands = []command{
-		mountCommand, umountCommand, lsCommand, scanCommand, statusCommand, completionCommand, manCommand, versionCommand,
-	}
-}
 
 // usageError is a mistake on the command line: exit code 2.
 type usageError struct{ error }
@@ -62,12 +40,34 @@ func main() {
 	ensurePath()
 	collectLate()
 	code := make(chan int)
-	go func() { code <- run(os.Args) }()
+	go func() { code <- run(os.Args, os.Stdout, os.Stderr) }()
 	os.Exit(<-code)
 }
 
-func run(argv []string) int {
-	err := dispatch(argv)
+// defaultPath is for fusermount3 where nothing says what PATH is, as for the helper of a
+// mount unit (systemd.exec(5)).
+const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+func ensurePath() {
+	if os.Getenv("PATH") == "" {
+		os.Setenv("PATH", defaultPath)
+	}
+}
+
+// app is what a command has of the process that runs it.
+type app struct {
+	argv   []string
+	stdout *bufio.Writer // remembers its first error, which run reports
+	stderr io.Writer
+}
+
+// run is the whole program: it runs one command line and returns the exit code.
+func run(argv []string, stdout, stderr io.Writer) int {
+	a := &app{argv: argv, stdout: bufio.NewWriterSize(stdout, 1<<16), stderr: stderr}
+	err := a.dispatch()
+	if lost := a.stdout.Flush(); err == nil {
+		err = lost
+	}
 	var code exitError
 	var usage usageError
 	switch {
@@ -76,83 +76,28 @@ func run(argv []string) int {
 	case errors.As(err, &code):
 		return int(code)
 	case errors.As(err, &usage):
-		fmt.Fprintf(os.Stderr, "wfs: %s (try wfs --help)\n", oneLine(err.Error()))
+		a.complain(fmt.Errorf("%w (try wfs --help)", err))
 		return exitUsage
 	}
-	complain(err)
+	a.complain(err)
 	return exitFailure
 }
 
-// complain prints an error: one line, whatever it says.
-func complain(err error) { fmt.Fprintf(os.Stderr, "wfs: %s\n", oneLine(err.Error())) }
-
-func dispatch(argv []string) error {
-	switch filepath.Base(argv[0]) {
+func (a *app) dispatch() error {
+	switch filepath.Base(a.argv[0]) {
 	case "mount.wfs", "mount.fuse.wfs": // mount(8) and fstab
-		return mountHelper(argv[1:])
+		return a.mountHelper(a.argv[1:])
 	}
-	if len(argv) < 2 {
-		usage(os.Stderr)
-		return exitError(exitUsage)
-	}
-	name, args := argv[1], argv[2:]
-	switch name {
-	case "-h", "--help":
-		return toStdout(usage)
-	case "-V", "--version":
-		name = "version"
-	case "help":
-		if len(args) == 0 {
-			return toStdout(usage)
-		}
-		name, args = args[0], []string{"--help"}
-	}
-	for _, c := range commands {
-		if c.name == name {
-			return c.run(args)
-		}
-	}
-	return usagef("unknown command %q", name)
+	return a.execute(a.argv[1:])
 }
 
-func (c command) run(args []string) error {
-	flags := pflag.NewFlagSet(c.name, pflag.ContinueOnError)
-	flags.SortFlags = false
-	flags.Usage = func() {}
-	run := c.new(flags)
-	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, pflag.ErrHelp) {
-			return toStdout(func(w io.Writer) { c.usage(w, flags) })
-		}
-		return usageError{fmt.Errorf("%s: %w", c.name, err)}
+// complain prints an error: one line, whatever it says.
+func (a *app) complain(err error) { fmt.Fprintf(a.stderr, "wfs: %s\n", oneLine(err.Error())) }
+
+func (a *app) printNotes(notes []string) {
+	for _, n := range notes {
+		fmt.Fprintf(a.stderr, "wfs: note: %s\n", oneLine(n))
 	}
-	return run(flags.Args())
-}
-
-func (c command) usage(w io.Writer, flags *pflag.FlagSet) {
-	fmt.Fprintf(w, "wfs %s: %s\n\nusage: wfs %s %s\n\n%s\n", c.name, c.summary, c.name, c.args, strings.TrimSpace(c.help))
-	if text := flags.FlagUsages(); text != "" {
-		fmt.Fprintf(w, "\nflags:\n%s", text)
-	}
-}
-
-func usage(w io.Writer) {
-	fmt.Fprint(w, "wfs shows the weights of a model as files. Nothing is converted, no pickle is run.\n\n")
-	for _, c := range commands {
-		fmt.Fprintf(w, "  wfs %-42s %s\n", c.name+" "+c.args, c.summary)
-	}
-	fmt.Fprint(w, `
-wfs COMMAND --help tells more of each.
-
-exit codes: 0 success, 1 failure, 2 wrong usage; scan: 0 clean, 2 unknown, 3 dangerous.
-`)
-}
-
-// toStdout prints a text and says whether all of it arrived.
-func toStdout(write func(io.Writer)) error {
-	w := bufio.NewWriter(os.Stdout)
-	write(w)
-	return w.Flush()
 }
 
 // oneLine keeps a message on one line and a terminal from obeying a file's names.

@@ -5,27 +5,33 @@ import (
 	"io"
 	"strings"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
-var manCommand = command{
-	name: "man", args: "", summary: "print the manual page",
-	help: `
-The page is made of the help of all commands.
-
+func newMan(a *app, commands func() []*cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:               "man",
+		SuggestFor:        []string{"manual", "doc", "docs"},
+		Short:             "print the manual page",
+		Long:              "The page is made of the help of all commands.",
+		Annotations:       exitCodes(usualExitCodes),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		Args:              noArgs,
+		Example: `
   wfs man > /usr/local/share/man/man1/wfs.1
-  wfs man | man -l -
-
-exit codes: 0 success, 1 failure, 2 wrong usage`,
-	new: func(*pflag.FlagSet) func([]string) error {
-		return func(args []string) error {
-			if len(args) > 0 {
-				return usagef("man takes no arguments")
-			}
-			return toStdout(manual)
-		}
-	},
+  wfs man | man -l -`,
+		RunE: func(*cobra.Command, []string) error {
+			writeManual(a.stdout, commands())
+			return nil
+		},
+	}
 }
+
+// The page is written here and not by cobra/doc, which makes a page of each command by way
+// of Markdown: that drops the layout of examples and adds two modules; its hyphens and quotes
+// come out as others than what was typed, so that an example cannot be pasted; and it has no
+// place for what follows the commands.
 
 // roff escapes text for groff_man(7): no character is a command, and a hyphen is the
 // one that a user can paste into a shell.
@@ -40,11 +46,12 @@ func roff(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-func manual(w io.Writer) {
+func writeManual(w io.Writer, commands []*cobra.Command) {
 	fmt.Fprintf(w, ".TH WFS 1 \"\" \"wfs %s\" \"User Commands\"\n", roff(version))
 	fmt.Fprint(w, ".SH NAME\nwfs \\- show the weights of a model as files\n.SH SYNOPSIS\n.nf\n")
 	for _, c := range commands {
-		fmt.Fprintf(w, "\\fBwfs %s\\fP %s\n", c.name, roff(c.args))
+		name, args, _ := strings.Cut(c.Use, " ")
+		fmt.Fprintf(w, "\\fBwfs %s\\fP %s\n", name, roff(args))
 	}
 	fmt.Fprint(w, ".fi\n.SH COMMANDS\n")
 	for _, c := range commands {
@@ -85,26 +92,16 @@ Sockets on which daemons answer wfs status.
 `)
 }
 
-func manualCommand(w io.Writer, c command) {
-	fmt.Fprintf(w, ".SS wfs %s %s\n%s.\n", c.name, roff(c.args), roff(c.summary))
-	verbatim := false
-	for _, line := range strings.Split(strings.TrimSpace(c.help), "\n") {
-		switch indented := strings.HasPrefix(line, "  "); {
-		case line == "":
-			continue
-		case indented != verbatim && indented:
-			fmt.Fprint(w, ".PP\n.nf\n")
-			verbatim = true
-		case indented != verbatim:
-			fmt.Fprint(w, ".fi\n.PP\n")
-			verbatim = false
+func manualCommand(w io.Writer, c *cobra.Command) {
+	fmt.Fprintf(w, ".SS %s\n%s.\n", roff(usageLine(c)), roff(c.Short))
+	for _, paragraph := range strings.Split(strings.Trim(c.Long, "\n"), "\n\n") {
+		if paragraph != "" {
+			fmt.Fprintf(w, ".PP\n%s\n", roff(paragraph))
 		}
-		fmt.Fprintln(w, roff(line))
 	}
-	if verbatim {
-		fmt.Fprintln(w, ".fi")
-	}
-	flagsOf(c).VisitAll(func(f *pflag.Flag) {
+	fmt.Fprintf(w, ".PP\n.nf\n%s\n.fi\n", roff(strings.Trim(c.Example, "\n")))
+	fmt.Fprintf(w, ".PP\nexit codes: %s\n", roff(c.Annotations[exitCodesKey]))
+	c.LocalFlags().VisitAll(func(f *pflag.Flag) {
 		name := "--" + f.Name
 		if f.Shorthand != "" {
 			name = "-" + f.Shorthand + ", " + name

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"wfs/formats"
@@ -19,36 +20,11 @@ import (
 	"wfs/fs"
 )
 
-var mountCommand = command{
-	name: "mount", args: "[flags] SOURCE MOUNTPOINT", summary: "show a weight file or model directory as files",
-	help: `
-SOURCE is a file that torch, safetensors or Keras wrote, or a Hugging Face directory.
-MOUNTPOINT is an empty directory; it is made when it is missing. The command returns
-when the mount answers, and leaves a daemon that serves it until wfs umount,
-or SIGTERM, SIGINT or SIGHUP. By a signal, a mount whose files are open is detached, and
-the daemon ends with the last of them, or with a second signal.
-
-  wfs mount model.pt /mnt/model
-  python -c 'import numpy; print(numpy.load("/mnt/model/tensors/fc.weight.npy"))'
-  wfs mount --layout hf ~/models/bert /mnt/bert       # for from_pretrained("/mnt/bert")
-  wfs mount --root ema_model checkpoint.pt /mnt/ema   # another state dict for the view
-  wfs mount -f model.pt /mnt/model                    # stay in the foreground
-
-exit codes: 0 mounted, 1 failure, 2 wrong usage`,
-	new: func(flags *pflag.FlagSet) func([]string) error {
-		opt := newMountOptions()
-		opt.AddFlags(flags)
-		return func(args []string) error {
-			if err := twoPaths("mount", args); err != nil {
-				return err
-			}
-			if err := opt.Validate(); err != nil {
-				return err
-			}
-			return mount(opt, args[0], args[1])
-		}
-	},
-}
+// layouts and logLevels are the words that flags of mount take.
+var (
+	layouts   = []string{tree.Full, tree.HF, tree.Tensors}
+	logLevels = []string{"error", "warn", "info", "debug"}
+)
 
 // MountOptions are the flags of wfs mount.
 type MountOptions struct {
@@ -95,7 +71,7 @@ func (o *MountOptions) Validate() error {
 			return err
 		}
 	}
-	if !slices.Contains([]string{tree.Full, tree.HF, tree.Tensors}, o.Layout) {
+	if !slices.Contains(layouts, o.Layout) {
 		return usagef("--layout is full, hf or tensors, not %q", o.Layout)
 	}
 	if _, err := o.umask(); err != nil {
@@ -103,6 +79,45 @@ func (o *MountOptions) Validate() error {
 	}
 	_, err := o.level()
 	return err
+}
+
+func newMount(a *app) *cobra.Command {
+	opt := newMountOptions()
+	cmd := &cobra.Command{
+		Use:        "mount [flags] SOURCE MOUNTPOINT",
+		SuggestFor: []string{"mnt", "open", "attach", "serve"},
+		Short:      "show a weight file or model directory as files",
+		Long: `
+SOURCE is a file that torch, safetensors or Keras wrote, or a Hugging Face directory.
+MOUNTPOINT is an empty directory; it is made when it is missing. The command returns
+when the mount answers, and leaves a daemon behind that serves it until wfs umount,
+or SIGTERM, SIGINT or SIGHUP. By a signal, a mount whose files are open is detached, and
+the daemon ends with the last of them, or with a second signal.`,
+		Example: `
+  wfs mount model.pt /mnt/model
+  python -c 'import numpy; print(numpy.load("/mnt/model/tensors/fc.weight.npy"))'
+  wfs mount --layout hf ~/models/bert /mnt/bert       # for from_pretrained("/mnt/bert")
+  wfs mount --root ema_model checkpoint.pt /mnt/ema   # another state dict for the view
+  wfs mount -f model.pt /mnt/model                    # stay in the foreground`,
+		Annotations:       exitCodes("0 mounted, 1 failure, 2 wrong usage"),
+		ValidArgsFunction: completeArgs(cobra.ShellCompDirectiveDefault, cobra.ShellCompDirectiveFilterDirs),
+		Args: func(_ *cobra.Command, args []string) error {
+			if err := twoPaths("mount", args); err != nil {
+				return err
+			}
+			return opt.Validate()
+		},
+		RunE: func(_ *cobra.Command, args []string) error { return a.mount(opt, args[0], args[1]) },
+	}
+	opt.AddFlags(cmd.Flags())
+	completeFlag(cmd, "layout", cobra.FixedCompletions(layouts, cobra.ShellCompDirectiveNoFileComp))
+	completeFlag(cmd, "log-level", cobra.FixedCompletions(logLevels, cobra.ShellCompDirectiveNoFileComp))
+	completeFlag(cmd, "root", completeRoot)
+	completeFlag(cmd, "option", completeOption)
+	for _, number := range []string{"uid", "gid", "umask"} {
+		completeFlag(cmd, number, cobra.NoFileCompletions)
+	}
+	return cmd
 }
 
 // twoPaths checks that there are two arguments, and that neither is empty: an empty
@@ -115,9 +130,9 @@ func twoPaths(name string, args []string) error {
 }
 
 // mount checks what can be checked at once, then serves the mount here or in a daemon.
-func mount(opt *MountOptions, source, mountpoint string) error {
+func (a *app) mount(opt *MountOptions, source, mountpoint string) error {
 	if isDaemon() {
-		return serveDaemon(opt, source, mountpoint)
+		return a.serveDaemon(opt, source, mountpoint)
 	}
 	made, err := prepareMountpoint(source, mountpoint)
 	if err != nil {
@@ -129,12 +144,13 @@ func mount(opt *MountOptions, source, mountpoint string) error {
 	}
 	defer lock.Close()
 	if opt.Foreground {
-		err = serve(opt, source, mountpoint, func(notes []string) error {
+		err = a.serve(opt, source, mountpoint, func(notes []string) error {
 			lock.Close()
-			return printNotes(notes)
+			a.printNotes(notes)
+			return nil
 		})
 	} else {
-		err = startDaemon()
+		err = a.startDaemon()
 	}
 	if err != nil {
 		removeAll(made)
@@ -142,17 +158,10 @@ func mount(opt *MountOptions, source, mountpoint string) error {
 	return err
 }
 
-func printNotes(notes []string) error {
-	for _, n := range notes {
-		fmt.Fprintf(os.Stderr, "wfs: note: %s\n", oneLine(n))
-	}
-	return nil
-}
-
 // serve mounts and stays until the mount has ended. ready is called when the root
 // answers; where it fails nobody knows of the mount, and it is taken down.
-func serve(opt *MountOptions, source, mountpoint string, ready func(notes []string) error) error {
-	log, err := opt.logger()
+func (a *app) serve(opt *MountOptions, source, mountpoint string, ready func(notes []string) error) error {
+	log, err := opt.logger(a.stderr)
 	if err != nil {
 		return err
 	}

@@ -129,7 +129,7 @@ func realPath(path string) string {
 // hangTimeout is how long a mount may take to answer before it counts as hung.
 const hangTimeout = 3 * time.Second
 
-// stale says whether the path is a mount whose daemon is gone. statfs is never
+// stale reports whether the path is a mount whose daemon is gone. statfs is never
 // answered from a cache; a daemon that hangs does not answer it, and is not gone.
 func stale(path string) bool {
 	answer := make(chan error, 1)

@@ -5,46 +5,67 @@ import (
 	"wfs/formats/audit"
 	"wfs/formats/source"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
-var scanCommand = command{
-	name: "scan", args: "[--json] FILE|DIR...", summary: "report what the pickles in files would import and call",
-	help: `
+// ScanOptions are the flags of wfs scan.
+type ScanOptions struct{ JSON bool }
+
+// AddFlags registers the flags. What is set already is their default.
+func (o *ScanOptions) AddFlags(flags *pflag.FlagSet) {
+	flags.BoolVar(&o.JSON, "json", o.JSON, "print one JSON object for each file")
+}
+
+// Validate checks the command line.
+func (o *ScanOptions) Validate(args []string) error {
+	if len(args) == 0 {
+		return usagef("scan takes a FILE or a DIR")
+	}
+	return nil
+}
+
+func newScan(a *app) *cobra.Command {
+	opt := &ScanOptions{}
+	cmd := &cobra.Command{
+		Use:        "scan [--json] FILE|DIR...",
+		SuggestFor: []string{"verify", "check", "audit", "picklescan", "security"},
+		Short:      "report what the pickles in files would import and call",
+		Long: `
 Reads every pickle in a file as data: all records of a zip whatever their names, all
 streams of a legacy file, what is nested in bytes. Each global is judged: allowed (on the
 list of torch's weights_only loader, or on ours), unknown, or dangerous. The report says
-what was seen; it does not say that a file is harmless. Nothing is run.
-
+what was seen; it does not say that a file is harmless. Nothing is run.`,
+		Example: `
   wfs scan pytorch_model.bin
-  wfs scan --json ~/models | jq .
-
-exit codes: 0 clean, 2 something unknown, 3 something dangerous, 1 a file could not be read`,
-	new: func(flags *pflag.FlagSet) func([]string) error {
-		asJSON := flags.Bool("json", false, "print one JSON object for each file")
-		return func(args []string) error {
-			if len(args) == 0 {
-				return usagef("scan takes a FILE or a DIR")
-			}
-			s := scan{asJSON: *asJSON}
-			for _, path := range args {
-				s.path(path)
-			}
-			switch {
-			case s.worst == audit.Dangerous:
-				return exitError(exitDangerous)
-			case s.failed:
-				return exitError(exitFailure)
-			case s.worst == audit.Unknown:
-				return exitError(exitUnknown)
-			}
-			return nil
-		}
-	},
+  wfs scan --json ~/models | jq .`,
+		Annotations: exitCodes("0 clean, 2 something unknown, 3 something dangerous, 1 a file could not be read"),
+		Args:        func(_ *cobra.Command, args []string) error { return opt.Validate(args) },
+		RunE:        func(_ *cobra.Command, args []string) error { return a.scan(opt, args) },
+	}
+	opt.AddFlags(cmd.Flags())
+	return cmd
 }
 
-// scan goes over files. One that cannot be read is said and does not hide the others.
+func (a *app) scan(opt *ScanOptions, paths []string) error {
+	s := scan{app: a, asJSON: opt.JSON}
+	for _, path := range paths {
+		s.path(path)
+	}
+	switch {
+	case s.worst == audit.Dangerous:
+		return exitError(exitDangerous)
+	case s.failed:
+		return exitError(exitFailure)
+	case s.worst == audit.Unknown:
+		return exitError(exitUnknown)
+	}
+	return nil
+}
+
+// scan goes over files. One that cannot be read is reported and does not hide the others.
 type scan struct {
+	*app
 	asJSON bool
 	worst  audit.Verdict
 	failed bool
@@ -73,7 +94,7 @@ func (s *scan) path(path string) {
 }
 
 func (s *scan) fail(err error) {
-	complain(err)
+	s.complain(err)
 	s.failed = true
 }
 
@@ -91,7 +112,8 @@ func (s *scan) add(report *audit.Report, err error) {
 			return
 		}
 	}
-	if _, err := os.Stdout.Write(text); err != nil {
+	s.stdout.Write(text)
+	if err := s.stdout.Flush(); err != nil { // before what is said of the next file on stderr
 		s.fail(err)
 	}
 }

@@ -3,34 +3,49 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
-var statusCommand = command{
-	name: "status", args: "[--json]", summary: "list the mounts of wfs",
-	help: `
+// StatusOptions are the flags of wfs status.
+type StatusOptions struct{ JSON bool }
+
+// AddFlags registers the flags. What is set already is their default.
+func (o *StatusOptions) AddFlags(flags *pflag.FlagSet) {
+	flags.BoolVar(&o.JSON, "json", o.JSON, "print JSON")
+}
+
+// Validate checks the command line.
+func (o *StatusOptions) Validate(args []string) error {
+	if len(args) > 0 {
+		return usagef("status takes no arguments")
+	}
+	return nil
+}
+
+func newStatus(a *app) *cobra.Command {
+	opt := &StatusOptions{}
+	cmd := &cobra.Command{
+		Use:        "status [--json]",
+		SuggestFor: []string{"ps", "mounts", "stat", "stats", "df"},
+		Short:      "list the mounts of wfs",
+		Long: `
 Shows each mount with its daemon's pid, age, bytes served and errors. A mount whose
 daemon is gone is shown as dead: wfs umount cleans it up. One whose daemon does not
 answer, because it is another user's, is shown with a question mark. Files that the kernel reads by
-itself (passthrough) and pages that it has cached are not counted as served.
-
-  wfs status
-
-exit codes: 0 success, 1 failure, 2 wrong usage`,
-	new: func(flags *pflag.FlagSet) func([]string) error {
-		asJSON := flags.Bool("json", false, "print JSON")
-		return func(args []string) error {
-			if len(args) > 0 {
-				return usagef("status takes no arguments")
-			}
-			return status(*asJSON)
-		}
-	},
+itself (passthrough) and pages that it has cached are not counted as served.`,
+		Example:           "  wfs status",
+		Annotations:       exitCodes(usualExitCodes),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		Args:              func(_ *cobra.Command, args []string) error { return opt.Validate(args) },
+		RunE:              func(*cobra.Command, []string) error { return a.status(opt) },
+	}
+	opt.AddFlags(cmd.Flags())
+	return cmd
 }
 
 // statusEntry is a mount of the list.
@@ -39,7 +54,7 @@ type statusEntry struct {
 	mountStatus
 }
 
-func status(asJSON bool) error {
+func (a *app) status(opt *StatusOptions) error {
 	list := []statusEntry{}
 	known := daemons()
 	for _, m := range mounts() {
@@ -55,10 +70,10 @@ func status(asJSON bool) error {
 		e.Mountpoint, e.Device = m.path, m.device // the kernel knows best
 		list = append(list, e)
 	}
-	if asJSON {
-		return json.NewEncoder(os.Stdout).Encode(list)
+	if opt.JSON {
+		return json.NewEncoder(a.stdout).Encode(list)
 	}
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "MOUNTPOINT\tSOURCE\tPID\tAGE\tSERVED\tREADS\tERRORS")
 	for _, e := range list {
 		daemon := "dead\t-\t-\t-\t-"

@@ -1,28 +1,9 @@
 package main
 
 import (
-	"bytes"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
-
-	"github.com/spf13/pflag"
 )
-
-// silently runs f with what it prints thrown away.
-func silently(t *testing.T, f func() int) int {
-	t.Helper()
-	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer null.Close()
-	stdout, stderr := os.Stdout, os.Stderr
-	defer func() { os.Stdout, os.Stderr = stdout, stderr }()
-	os.Stdout, os.Stderr = null, null
-	return f()
-}
 
 func TestHumanSize(t *testing.T) {
 	for n, want := range map[int64]string{
@@ -47,31 +28,5 @@ func TestTerminal(t *testing.T) {
 		if visible(s) != s || oneLine(s) != s {
 			t.Errorf("%q is printed as %q, %q", s, visible(s), oneLine(s))
 		}
-	}
-}
-
-// TestManual checks that the page names every flag, and that groff has no complaint.
-func TestManual(t *testing.T) {
-	var page bytes.Buffer
-	manual(&page)
-	for _, c := range commands {
-		flagsOf(c).VisitAll(func(f *pflag.Flag) {
-			if !strings.Contains(page.String(), roff("--"+f.Name)) {
-				t.Errorf("no --%s of %s", f.Name, c.name)
-			}
-		})
-	}
-	if strings.Contains(page.String(), "`") {
-		t.Error("a name in the usage of a flag is still quoted")
-	}
-	for _, line := range strings.Split(page.String(), "\n") {
-		if strings.HasPrefix(line, "'") {
-			t.Errorf("a request of troff: %q", line)
-		}
-	}
-	cmd := exec.Command("groff", "-man", "-Tutf8", "-ww", "-z")
-	cmd.Stdin = &page
-	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
-		t.Errorf("groff: %v\n%s", err, out)
 	}
 }

@@ -9,40 +9,61 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"wfs/fs"
 )
 
-var umountCommand = command{
-	name: "umount", args: "[--lazy] MOUNTPOINT...", summary: "end a mount and its daemon",
-	help: `
+// UmountOptions are the flags of wfs umount.
+type UmountOptions struct{ Lazy bool }
+
+// AddFlags registers the flags. What is set already is their default.
+func (o *UmountOptions) AddFlags(flags *pflag.FlagSet) {
+	flags.BoolVarP(&o.Lazy, "lazy", "l", o.Lazy, "detach a busy mount")
+}
+
+// Validate checks the command line.
+func (o *UmountOptions) Validate(args []string) error {
+	if len(args) == 0 {
+		return usagef("umount takes a MOUNTPOINT")
+	}
+	return nil
+}
+
+func newUmount(a *app) *cobra.Command {
+	opt := &UmountOptions{}
+	cmd := &cobra.Command{
+		Use:        "umount [--lazy] MOUNTPOINT...",
+		SuggestFor: []string{"unmount", "umnt", "detach", "eject", "stop", "fusermount", "fusermount3"},
+		Short:      "end a mount and its daemon",
+		Long: `
 Returns when the daemon has ended. While files are open in the mount it is busy;
 --lazy frees the name at once and lets the open files go on until they are closed.
-A mount whose daemon was killed is cleaned up.
+A mount whose daemon was killed is cleaned up.`,
+		Example:           "  wfs umount /mnt/model",
+		Annotations:       exitCodes("0 unmounted, 1 failure, 2 wrong usage"),
+		ValidArgsFunction: completeMountpoint,
+		Args:              func(_ *cobra.Command, args []string) error { return opt.Validate(args) },
+		RunE:              func(_ *cobra.Command, args []string) error { return a.umount(opt, args) },
+	}
+	opt.AddFlags(cmd.Flags())
+	return cmd
+}
 
-  wfs umount /mnt/model
-
-exit codes: 0 unmounted, 1 failure, 2 wrong usage`,
-	new: func(flags *pflag.FlagSet) func([]string) error {
-		lazy := flags.BoolP("lazy", "l", false, "detach a busy mount")
-		return func(args []string) error {
-			if len(args) == 0 {
-				return usagef("umount takes a MOUNTPOINT")
-			}
-			failed := 0
-			for _, mountpoint := range args {
-				if err := umount(mountpoint, *lazy); err != nil {
-					complain(fmt.Errorf("%s: %w", mountpoint, err))
-					failed++
-				}
-			}
-			if failed > 0 {
-				return exitError(exitFailure)
-			}
-			return nil
+// umount ends every mount that it can.
+func (a *app) umount(opt *UmountOptions, mountpoints []string) error {
+	failed := false
+	for _, mountpoint := range mountpoints {
+		if err := umount(mountpoint, opt.Lazy); err != nil {
+			a.complain(fmt.Errorf("%s: %w", mountpoint, err))
+			failed = true
 		}
-	},
+	}
+	if failed {
+		return exitError(exitFailure)
+	}
+	return nil
 }
 
 // exitTimeout is how long umount waits for a daemon to end.
@@ -73,7 +94,7 @@ func umount(mountpoint string, lazy bool) error {
 	return fmt.Errorf("it is unmounted, but its daemon (pid %d) has not ended: it may be mounted elsewhere too", status.PID)
 }
 
-// ended says whether a process is gone, or is a zombie that nobody waits for: the
+// ended reports whether a process is gone, or is a zombie that nobody waits for: the
 // first process of a container often does not.
 func ended(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))

@@ -5,33 +5,34 @@ import (
 	"runtime"
 	"runtime/debug"
 
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
 )
 
 // version is set by the Makefile.
 var version = "dev"
 
-var versionCommand = command{
-	name: "version", args: "", summary: "print the version of wfs, go-fuse and Go",
-	help: `
-  wfs version
+func newVersion(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:               "version",
+		SuggestFor:        []string{"ver", "about"},
+		Short:             "print the version of wfs, go-fuse and Go",
+		Example:           "  wfs version",
+		Annotations:       exitCodes(usualExitCodes),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		Args:              noArgs,
+		RunE:              func(*cobra.Command, []string) error { return a.printVersion() },
+	}
+}
 
-exit codes: 0 success, 1 failure, 2 wrong usage`,
-	new: func(*pflag.FlagSet) func([]string) error {
-		return func(args []string) error {
-			if len(args) > 0 {
-				return usagef("version takes no arguments")
+func (a *app) printVersion() error {
+	goFuse := "?"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, dep := range info.Deps {
+			if dep.Path == "github.com/hanwen/go-fuse/v2" {
+				goFuse = dep.Version
 			}
-			goFuse := "?"
-			if info, ok := debug.ReadBuildInfo(); ok {
-				for _, dep := range info.Deps {
-					if dep.Path == "github.com/hanwen/go-fuse/v2" {
-						goFuse = dep.Version
-					}
-				}
-			}
-			_, err := fmt.Printf("wfs %s; go-fuse %s; %s %s/%s\n", version, goFuse, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return err
 		}
-	},
+	}
+	_, err := fmt.Fprintf(a.stdout, "wfs %s; go-fuse %s; %s %s/%s\n", version, goFuse, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return err
 }

@@ -6,8 +6,6 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"runtime"
-	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -54,16 +52,6 @@ func wait(server *fs.Server, signals <-chan os.Signal, log *slog.Logger) {
 	}
 }
 
-// defaultPath is for fusermount3 where nothing says what PATH is, as for the helper of a
-// mount unit (systemd.exec(5)).
-const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-func ensurePath() {
-	if os.Getenv("PATH") == "" {
-		os.Setenv("PATH", defaultPath)
-	}
-}
-
 // notify tells systemd what state the service is in (sd_notify(3)).
 func notify(state string) {
 	address := os.Getenv("NOTIFY_SOCKET")
@@ -79,38 +67,4 @@ func notify(state string) {
 	}
 	defer conn.Close()
 	conn.Write([]byte(state))
-}
-
-// collectLate lets the heap grow while headers are read, which make little garbage
-// and much that stays: collecting early costs a third of the time. The limit is soft,
-// and keeps hostile files from using the freedom.
-func collectLate() {
-	debug.SetGCPercent(400)
-	debug.SetMemoryLimit(256 << 20)
-}
-
-// roomToServe is what serving may take beyond what the tree takes: decoded chunks (64 MiB
-// at most), the buffers of requests, and garbage. With half of it, a full cache of chunks
-// keeps the collector busy: a compressed dataset takes 1.6 times as long to read.
-const roomToServe = 128 << 20
-
-// collectTight is for serving: what reading the headers took goes back to the system,
-// and what requests leave behind is collected before the daemon grows by much. The limit
-// is soft.
-func collectTight() {
-	debug.SetGCPercent(25)
-	debug.FreeOSMemory()
-	var now runtime.MemStats
-	runtime.ReadMemStats(&now)
-	debug.SetMemoryLimit(int64(now.Sys-now.HeapReleased) + roomToServe)
-}
-
-// raiseFileLimit allows as many open files as the hard limit does: a directory
-// holds one descriptor for each of its files.
-func raiseFileLimit() {
-	var limit syscall.Rlimit
-	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) == nil && limit.Cur < limit.Max {
-		limit.Cur = limit.Max
-		syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit)
-	}
 }
