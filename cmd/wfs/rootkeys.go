@@ -76,9 +76,8 @@ func askRootKeys(source, typed string) []cobra.Completion {
 	return strings.FieldsFunc(string(text), func(r rune) bool { return r == '\n' })
 }
 
-// rootKeys is the keys above tensors of the view that go on from what was typed by one
-// more part, with the number of tensors below each. The sizes of a model do not matter:
-// what it holds is counted, and not kept.
+// rootKeys is the keys above tensors that go on from what was typed by one more part, with
+// the number of tensors below each.
 func rootKeys(plan *view.Plan, typed string) []cobra.Completion {
 	var keys []string
 	below := map[string]int{}
