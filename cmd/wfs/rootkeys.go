@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"wfs/formats"
 	"wfs/formats/view"
 )
 
@@ -30,16 +29,11 @@ func newRootKeys(a *app) *cobra.Command {
 		Use: rootKeysCommand + " SOURCE TYPED", Hidden: true,
 		Args: cobra.ExactArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {
-			raiseFileLimit()
-			model, err := formats.Open(args[0])
+			plan, err := openPlan(args[0], view.Rules{})
 			if err != nil {
 				return err
 			}
-			defer model.Close()
-			plan, err := view.New(model, view.Rules{})
-			if err != nil {
-				return err
-			}
+			defer plan.Model.Close()
 			for _, key := range rootKeys(plan, args[1]) {
 				fmt.Fprintln(a.stdout, key)
 			}
