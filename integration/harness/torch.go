@@ -21,7 +21,8 @@ var storages = map[string]struct {
 }
 
 // WriteTorch writes a file as torch.save does of a dict: the tensors in their order, then
-// others, by key. A value among these is an int, a string, a []any or a map[string]any.
+// others, by key. A value among these is an int, a string, a Tensor, a []any or a
+// map[string]any.
 func WriteTorch(t testing.TB, path string, others map[string]any, tensors ...Tensor) {
 	t.Helper()
 	file, err := os.Create(path)
@@ -56,7 +57,7 @@ type torchWriter struct {
 
 func (w *torchWriter) text(s string) { w.pickle = append(w.pickle, s...) }
 
-// value pickles what is not a tensor.
+// value pickles a value of a dict.
 func (w *torchWriter) value(v any) {
 	switch v := v.(type) {
 	case int:
@@ -64,6 +65,8 @@ func (w *torchWriter) value(v any) {
 	case string:
 		w.pickle = binary.LittleEndian.AppendUint32(append(w.pickle, 'X'), uint32(len(v)))
 		w.text(v)
+	case Tensor:
+		w.tensor(&v)
 	case []any:
 		w.text("](")
 		for _, item := range v {

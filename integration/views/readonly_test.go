@@ -54,7 +54,7 @@ func init() { harness.RegisterWorker("readonly", checkReadOnly) }
 // checkReadOnly runs all cases. args: a mount, and a directory for scratch files.
 func checkReadOnly(args []string) error {
 	root, scratch := args[0], args[1]
-	file := filepath.Join(harness.Root(), "model.safetensors")
+	file := filepath.Join(root, "model.safetensors")
 	want, err := os.ReadFile(file)
 	if err != nil {
 		return err
