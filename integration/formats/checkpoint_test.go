@@ -1,6 +1,7 @@
 package formats
 
 import (
+	"path/filepath"
 	"testing"
 
 	"wfs/integration/harness"
@@ -15,6 +16,10 @@ func TestTorch(t *testing.T) {
 func testCheckpoints(t *testing.T, writer string, flags ...string) {
 	var cases []harness.Checkpoint
 	harness.Python(t, harness.Torch, writer, nil, &cases, t.TempDir())
+	verifyCheckpoints(t, cases, flags...)
+}
+
+func verifyCheckpoints(t *testing.T, cases []harness.Checkpoint, flags ...string) {
 	for i := range cases {
 		cases[i].Mount = harness.Mount(t, cases[i].Source, flags...)
 	}
@@ -34,4 +39,15 @@ func TestNames(t *testing.T) {
 // sources, byte for byte.
 func TestSafetensors(t *testing.T) {
 	testCheckpoints(t, "write_safetensors.py")
+}
+
+// TestSamples does the same with the files that other tests write in Go: torch and
+// safetensors read them, and see what a mount shows.
+func TestSamples(t *testing.T) {
+	plain := filepath.Join(t.TempDir(), "plain.safetensors")
+	tensors := harness.SmallTensors()
+	harness.WriteSafetensors(t, plain, map[string]string{"format": "pt"}, tensors[0], tensors[2], tensors[3])
+	verifyCheckpoints(t, []harness.Checkpoint{
+		{Name: "small", Source: harness.Small(t)}, {Name: "large", Source: harness.Large(t)}, {Name: "safetensors", Source: plain},
+	})
 }
