@@ -193,7 +193,8 @@ func (d *Dataset) Contiguous() (off, n int64, ok bool) {
 	case d.storage != "" || d.size == 0:
 		return 0, 0, false
 	case l.class == layoutCompact && l.size != 0:
-		return l.off, d.size, true
+		// Data in a header are metadata: the newest may be in the cache image.
+		return l.off, d.size, len(d.f.image.overlapping(d.f.address(l.off), uint64(d.size))) == 0
 	case l.class == layoutContiguous && l.addr != undefined:
 		return d.f.offset(l.addr), d.size, true
 	}
@@ -229,6 +230,12 @@ func (d *Dataset) readRaw(p []byte, off int64) (int, error) {
 	}
 	if at, _, ok := d.Contiguous(); ok {
 		if err := readFull(d.f.r, p, at+off); err != nil {
+			return 0, fmt.Errorf("hdf5: dataset at address %#x, byte %d: %w", d.addr, off, err)
+		}
+		return len(p), end
+	}
+	if d.layout.class == layoutCompact && d.layout.size != 0 {
+		if err := d.f.readStructure(p, d.f.address(d.layout.off+off)); err != nil {
 			return 0, fmt.Errorf("hdf5: dataset at address %#x, byte %d: %w", d.addr, off, err)
 		}
 		return len(p), end

@@ -23,6 +23,9 @@
 // by all files of a mount. Large chunks are decoded ahead of a reader that goes through
 // them in order (readahead.go).
 //
+// A program may have left an image of its metadata cache in the file; then structures
+// are read from there rather than at their addresses (cacheimage.go).
+//
 // # What a file cannot do
 //
 // Every length, count and address is a lie until it is checked against the bytes
