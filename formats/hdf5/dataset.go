@@ -1,6 +1,7 @@
 package hdf5
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 )
@@ -118,21 +119,22 @@ func (d *Dataset) check(m *metadata, h *header) error {
 		if len(l.chunk) != len(d.space.dims) || d.Null {
 			return fail("chunks of rank %d for a shape of rank %d", len(l.chunk), len(d.space.dims))
 		}
-		compressions := 0
-		for i := range d.filters {
-			d.because(d.filters[i].unsupported())
-			if id := d.filters[i].id; id == filterDeflate || id == filterLZF {
-				compressions++
-			}
-		}
-		if compressions > 1 { // nobody knows the size between them
-			d.because("it is compressed twice")
-		}
 		if l.chunkBytes > uint64(m.f.opt.MaxChunk) {
 			d.because(fmt.Sprintf("chunks of %d bytes; the limit is %d", l.chunkBytes, m.f.opt.MaxChunk))
 		}
 		if !d.grids() {
 			return fail("chunks of %d for a shape of %d", l.chunk, d.space.dims)
+		}
+		reason, missing := "", uint32(0)
+		steps, _, _ := d.steps(0, int(l.chunkBytes))
+		for i := range steps {
+			if why := steps[i].unsupported(l.chunkBytes); why != "" {
+				reason = cmp.Or(reason, why)
+				missing |= 1 << i
+			}
+		}
+		if missing != 0 && !d.unused(m, missing) {
+			d.because(reason)
 		}
 	}
 	return nil
@@ -190,7 +192,7 @@ func (d *Dataset) Unsupported() string {
 func (d *Dataset) Contiguous() (off, n int64, ok bool) {
 	l := d.layout
 	switch {
-	case d.storage != "" || d.size == 0:
+	case d.storage != "" || d.size == 0 || d.Dtype.narrow():
 		return 0, 0, false
 	case l.class == layoutCompact && l.size != 0:
 		// Data in a header are metadata: the newest may be in the cache image.
@@ -201,11 +203,15 @@ func (d *Dataset) Contiguous() (off, n int64, ok bool) {
 	return 0, 0, false
 }
 
-// ReadAt reads the dataset's bytes: elements in C order, each as it is in the file.
-// It implements io.ReaderAt for every layout.
+// ReadAt reads the dataset's bytes: elements in C order, each as it is in the file, save
+// that integers of which only some bits count are made whole ones. It implements
+// io.ReaderAt for every layout.
 func (d *Dataset) ReadAt(p []byte, off int64) (int, error) {
 	if reason := d.Unsupported(); reason != "" {
 		return 0, fmt.Errorf("dataset at address %#x: %w", d.addr, &UnsupportedError{reason})
+	}
+	if d.Dtype.narrow() {
+		return d.readNarrow(p, off)
 	}
 	return d.readRaw(p, off)
 }
