@@ -44,6 +44,7 @@ type format struct {
 var readers = []format{
 	{func(prefix []byte, _ *source.Source) bool { return safetensors.Detect(prefix) }, safetensors.Open},
 	{func(prefix []byte, src *source.Source) bool { return keras.Detect(prefix, nothing) }, keras.Open},
+	{func(prefix []byte, src *source.Source) bool { return keras.DetectZip(prefix, src) }, keras.Open},
 	{func(prefix []byte, src *source.Source) bool { return torch.Detect(prefix, src) }, torch.Open},
 	// HDF5 behind a user block: programs that look at the first bytes read that.
 	{func(prefix []byte, src *source.Source) bool { return keras.Detect(prefix, src) }, keras.Open},
