@@ -126,14 +126,14 @@ func (d *Dataset) check(m *metadata, h *header) error {
 			return fail("chunks of %d for a shape of %d", l.chunk, d.space.dims)
 		}
 		reason, missing := "", uint32(0)
-		steps, _, _ := d.steps(0, int(l.chunkBytes))
+		steps, _, _ := d.steps(0, int(min(l.chunkBytes, uint64(m.f.opt.MaxChunk))))
 		for i := range steps {
 			if why := steps[i].unsupported(l.chunkBytes); why != "" {
 				reason = cmp.Or(reason, why)
 				missing |= 1 << i
 			}
 		}
-		if missing != 0 && !d.unused(m, missing) {
+		if missing != 0 && d.storage == "" && !d.unused(m, missing) {
 			d.because(reason)
 		}
 	}

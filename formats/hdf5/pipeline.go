@@ -171,6 +171,9 @@ func (d *Dataset) unused(m *metadata, missing uint32) bool {
 	if d.layout.index == indexImplicit {
 		return false
 	}
+	if _, ok := d.f.loaded.Load(d.addr); ok { // it was found unused before
+		return true
+	}
 	x, err := d.loadIndex(m)
 	if err != nil {
 		return false
@@ -179,6 +182,7 @@ func (d *Dataset) unused(m *metadata, missing uint32) bool {
 	for _, e := range x.entries {
 		position(at, d.grid, e.place)
 		if plain, err := d.plain(e, at); err != nil || !plain && missing&^e.mask != 0 {
+			d.f.entries.Add(-int64(len(x.entries)))
 			return false
 		}
 	}
