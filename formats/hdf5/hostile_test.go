@@ -125,7 +125,7 @@ func processorTime(t *testing.T) time.Duration {
 
 // FuzzOpen walks and reads whatever it is given.
 func FuzzOpen(f *testing.F) {
-	for _, name := range []string{"seed-old.h5", "seed-new.h5"} {
+	for _, name := range []string{"seed-old.h5", "seed-new.h5", "filters.h5", "image.h5", "links.h5", "dag.h5"} {
 		f.Add(fixture(f, name))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -69,7 +69,7 @@ func TestOpen(t *testing.T) {
 	if got := keys(whole); !reflect.DeepEqual(got, want) {
 		t.Errorf("view %q, want %q", got, want)
 	}
-	if len(whole.Files) != 2 || len(whole.Tensors) <= len(want) {
+	if len(whole.Files) != 3 || len(whole.Tensors) <= len(want) {
 		t.Errorf("%d files and %d tensors: the optimizer is missing", len(whole.Files), len(whole.Tensors))
 	}
 	for _, name := range []string{"testdata/legacy.h5", "testdata/model.keras"} {
