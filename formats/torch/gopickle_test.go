@@ -91,7 +91,7 @@ func TestGopickleReads(t *testing.T) {
 			continue
 		}
 		if theirs.Error != "" {
-			t.Errorf("%s: gopickle cannot read it any more: %s", name, theirs.Error)
+			t.Errorf("%s: gopickle cannot read it (%s), and it is not listed in unreadable", name, theirs.Error)
 			continue
 		}
 		ours, err := ourOpinion(path)
