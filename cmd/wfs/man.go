@@ -29,9 +29,9 @@ func newMan(a *app, commands func() []*cobra.Command) *cobra.Command {
 }
 
 // The page is written here and not by cobra/doc, which makes a page of each command by way
-// of Markdown: that drops the layout of examples and adds two modules; its hyphens and quotes
-// come out as others than what was typed, so that an example cannot be pasted; and it has no
-// place for what follows the commands.
+// of Markdown: it adds three modules, has no place for what follows the commands, and leaves
+// the hyphens and quotes of examples to groff, some versions of which print typographic ones
+// that cannot be pasted into a shell.
 
 // roff escapes text for groff_man(7): no character is a command, and a hyphen is the
 // one that a user can paste into a shell.

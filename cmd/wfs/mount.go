@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"wfs/formats"
 	"wfs/formats/audit"
 	"wfs/formats/checkpoint"
 	"wfs/formats/tree"
@@ -165,18 +164,13 @@ func (a *app) serve(opt *MountOptions, source, mountpoint string, ready func(not
 	if err != nil {
 		return err
 	}
-	raiseFileLimit()
-	model, err := formats.Open(source)
+	plan, err := openPlan(source, view.Rules{Root: opt.Root})
 	if err != nil {
 		return err
 	}
-	defer model.Close()
-	plan, err := view.New(model, view.Rules{Root: opt.Root})
-	if err != nil {
-		return err
-	}
+	defer plan.Model.Close()
 	if opt.RefuseUnsafe {
-		if err := refuseUnsafe(model); err != nil {
+		if err := refuseUnsafe(plan.Model); err != nil {
 			return err
 		}
 	}
@@ -202,7 +196,7 @@ func (a *app) serve(opt *MountOptions, source, mountpoint string, ready func(not
 	}
 	control := listenControl(log, controlDirs(os.Geteuid()), statusOf(server, absolutePath(source), at))
 	defer control.Close()
-	log.Info("mounted", "source", source, "mountpoint", at, "tensors", model.Count(), "files", len(files.Nodes))
+	log.Info("mounted", "source", source, "mountpoint", at, "tensors", plan.Model.Count(), "files", len(files.Nodes))
 	if err := ready(slices.Concat(plan.Notes(), files.Notes)); err != nil {
 		log.Error("unmounting: the command that started this daemon is gone", "error", err)
 		return errors.Join(err, server.Unmount(true))
