@@ -16,7 +16,7 @@ type parser struct {
 	pos int
 }
 
-var errSyntax = errors.New("its header is no valid JSON")
+var errSyntax = errors.New("its header is not valid JSON")
 
 func (p *parser) space() {
 	for p.pos < len(p.b) {
@@ -220,7 +220,7 @@ func (p *parser) skip(depth int) error {
 		p.pos++
 	}
 	if !json.Valid(p.b[start:p.pos]) {
-		return fmt.Errorf("%w: byte %d begins no value", errSyntax, start+8)
+		return fmt.Errorf("%w: byte %d does not begin a value", errSyntax, start+8)
 	}
 	return nil
 }

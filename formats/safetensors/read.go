@@ -1,6 +1,3 @@
-// Package safetensors reads and lays out .safetensors files: eight bytes with the
-// length of the header, little endian, the header in JSON, and the tensors one after
-// the other (safetensors' README.md, "Format", and safetensors/src/tensor.rs).
 package safetensors
 
 import (
