@@ -59,7 +59,9 @@ func writeManual(w io.Writer, commands []*cobra.Command) {
 	}
 	fmt.Fprint(w, `.SH MOUNTING FROM FSTAB
 With a link to wfs at /sbin/mount.wfs, mount(8) and systemd mount units know the type
-wfs. The option ro is needed, because mount(8) passes rw without it.
+wfs, and with another at /sbin/mount.fuse.wfs, or with mount.fuse of fuse3, also
+fuse.wfs, as /proc/mounts has it. The option ro is needed, because mount(8) passes rw
+without it.
 .PP
 .nf
 /models/bert  /mnt/bert  wfs  ro,nofail,allow_other,layout=hf  0  0
