@@ -259,7 +259,7 @@ func describe(t tensorValue) any {
 	case t.omit != "":
 		return ordered{{"tensor", t.omit}}
 	case t.array != nil:
-		return ordered{{"tensor", t.array.dtype.String()}, {"shape", nonNil(t.array.size)}}
+		return ordered{{"tensor", t.array.kind().String()}, {"shape", nonNil(t.array.size)}}
 	}
 	out := ordered{}
 	for _, p := range t.parts {

@@ -28,8 +28,8 @@ func Format(cache *deflate.Cache) checkpoint.Format {
 }
 
 // detect goes in torch's own order (torch/serialization.py, load and _legacy_load).
-func detect(prefix []byte, _ segment.Data) checkpoint.Match {
-	if IsZip(prefix) || IsTar(prefix) || pickle.LooksLikePickle(prefix) {
+func detect(prefix []byte, file segment.Data) checkpoint.Match {
+	if IsZip(prefix) || IsTar(prefix) || pickle.LooksLikePickle(prefix) || IsLegacy(file) {
 		return checkpoint.Likely
 	}
 	return checkpoint.No

@@ -35,6 +35,8 @@ type storageRef struct {
 	key   string
 	dtype checkpoint.DType
 	count int64 // elements of dtype
+	// packed is the numbers in an element, 1 but for quint4x2 and quint2x4.
+	packed int64
 	// view is set in old legacy files: the storage is a part of another one.
 	view *storageView
 }
@@ -132,7 +134,6 @@ func (r *resolver) apply(obj *pickle.Object, name global, args []pickle.Value, l
 		t, err = r.typedView(args)
 		return t, true, err
 	case global{"torch._utils", "_rebuild_parameter"}, global{"torch._utils", "_rebuild_parameter_with_state"},
-		global{"torch._utils", "_rebuild_device_tensor_from_cpu_tensor"},
 		global{"torch.jit._pickle", "restore_type_tag"}:
 		if name.name == "restore_type_tag" && len(args) > 0 {
 			if _, ok := r.unwrap(args[0], level+1); !ok {
@@ -161,8 +162,13 @@ func (r *resolver) apply(obj *pickle.Object, name global, args []pickle.Value, l
 		return t, true, err
 	case global{"torch._utils", "_rebuild_meta_tensor_no_storage"}:
 		return tensorValue{omit: "meta tensor: it has no data"}, true, nil
-	case global{"torch._utils", "_rebuild_device_tensor_from_numpy"}, global{"torch._utils", "_rebuild_xla_tensor"}:
-		return inner(0)
+	case global{"torch._utils", "_rebuild_device_tensor_from_numpy"}, global{"torch._utils", "_rebuild_device_tensor_from_cpu_tensor"},
+		global{"torch._utils", "_rebuild_xla_tensor"}:
+		t, ok, err = inner(0)
+		if err == nil && len(args) > 1 {
+			t = r.converted(t, args[1])
+		}
+		return t, ok, err
 	case global{"torch._utils", "_rebuild_wrapper_subclass"}:
 		t, err = r.wrapped(obj.State, level)
 		return t, true, err
@@ -211,7 +217,22 @@ func (r *resolver) view(args []pickle.Value, meta int) (tensorValue, error) {
 	if len(args) > meta {
 		a.conj, a.neg = bits(args[meta])
 	}
+	if n := packedIn(args[0]); n > 1 {
+		if err := a.pack(n); err != nil {
+			return tensorValue{}, err
+		}
+	}
 	return tensorValue{array: a}, nil
+}
+
+// packedIn is the numbers in each element of the storage that v refers to.
+func packedIn(v pickle.Value) int64 {
+	if id, ok := v.(*pickle.PersID); ok {
+		if ref, err := storageID(id.ID); err == nil {
+			return ref.packed
+		}
+	}
+	return 1
 }
 
 // typedView is view with the dtype as seventh argument, over an untyped storage.
@@ -311,7 +332,7 @@ func storageID(id pickle.Value) (storageRef, error) {
 	if !okKey || !okCount || count < 0 {
 		return ref, errors.New("its storage has no key or no size")
 	}
-	ref.key, ref.count = key, count
+	ref.key, ref.count, ref.packed = key, count, max(1, packed[class.name])
 	if len(f) > 5 {
 		if v, isTuple := items(f[5]); isTuple && len(v) == 3 {
 			view := &storageView{}

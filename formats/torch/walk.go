@@ -205,7 +205,7 @@ func (c *collector) add(key string, t tensorValue) {
 	if c.fresh && c.first[id] != nil {
 		return
 	}
-	tensor := &checkpoint.Tensor{Key: c.unique(key), DType: t.array.dtype, Shape: shape, Hidden: c.hidden, Tied: c.first[id]}
+	tensor := &checkpoint.Tensor{Key: c.unique(key), DType: t.array.kind(), Shape: shape, Hidden: c.hidden, Tied: c.first[id]}
 	if tensor.Tied != nil {
 		tensor.Data = tensor.Tied.Data
 	} else if tensor.Data, err = t.array.data(); err != nil {
