@@ -13,8 +13,10 @@ import (
 type storage struct {
 	data  segment.Data
 	dtype checkpoint.DType // of the storage class; U8 where it is untyped
-	// id tells storages of one file apart.
+	// id tells storages of one file apart, and the parts of one that are views.
 	id string
+	// key is of the storage in the inventory of the file, the same for all its parts.
+	key string
 	// swap is the bytes of the big-endian numbers in it, 0 where they are little
 	// endian. torch swaps by the storage's class, so an untyped one stays as it is
 	// (torch/storage.py, UntypedStorage.byteswap).

@@ -3,6 +3,7 @@ package torch
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"wfs/formats/checkpoint"
 	"wfs/formats/deflate"
@@ -19,6 +20,13 @@ type tensorValue struct {
 	// damage is the error that omit is of where that is the file's fault: torch would not load
 	// it either.
 	damage error
+	// whole is the shape of the tensor that this is a part of, nil where that is not known.
+	whole []int64
+}
+
+// partial reports whether t is a part of a larger tensor.
+func (t tensorValue) partial() bool {
+	return t.whole != nil && (t.array == nil || !slices.Equal(t.whole, t.array.size))
 }
 
 // errDamaged marks what is wrong with the file, not merely unknown to wfs.
@@ -55,8 +63,10 @@ type resolver struct {
 	old      func(id pickle.Value) (tensorValue, bool) // tensors of the tar format
 	storages map[string]*storage
 	seen     map[*pickle.Object]tensorValue
-	depth    int // of files nested in _load_from_bytes
-	count    int // of storages, to make tables of that size
+	depth    int    // of files nested in _load_from_bytes
+	within   string // the key of such a file in the inventory of the outermost, "" for that one
+	inventory
+	count int // of storages, to make tables of that size
 }
 
 // newResolver makes a resolver for a pickle that refers to count storages, about as
@@ -170,7 +180,7 @@ func (r *resolver) apply(obj *pickle.Object, name global, args []pickle.Value, l
 		}
 		return t, ok, err
 	case global{"torch._utils", "_rebuild_wrapper_subclass"}:
-		t, err = r.wrapped(obj.State, level)
+		t, err = r.wrapped(args, obj.State, level)
 		return t, true, err
 	case global{"torch._tensor", "_rebuild_from_type_v2"}, global{"torch._tensor", "_rebuild_from_type"}:
 		return r.fromType(obj, args, level)
@@ -185,6 +195,10 @@ func (r *resolver) apply(obj *pickle.Object, name global, args []pickle.Value, l
 		return r.apply(&pickle.Object{Callable: args[0], State: obj.State}, class, nil, level+1)
 	case global{"torch.storage", "_load_from_bytes"}:
 		t, err = r.fromBytes(args)
+		return t, true, err
+	}
+	if isSharded(name) {
+		t, err = r.sharded(obj.State, level)
 		return t, true, err
 	}
 	if a, ok, err := r.numpy(obj, name, args); ok || err != nil {
@@ -290,6 +304,9 @@ func (r *resolver) storage(v pickle.Value) (*storage, error) {
 		s, err := r.resolve(ref)
 		if err != nil {
 			return nil, errDamaged{err}
+		}
+		if r.within != "" { // keys are unique in their own file only
+			s.id, s.key = fmt.Sprintf("%p/%s", r, s.id), r.within
 		}
 		r.storages[id] = s
 		return s, nil

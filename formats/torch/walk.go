@@ -24,7 +24,10 @@ type collector struct {
 	looked  map[any]bool                  // containers that were searched for tensors not yet listed
 	hidden  string                        // why tensors are left out of the view, for what is walked now
 	fresh   bool                          // tensors that are listed already are passed over, for what is walked now
+	used    map[string]bool               // keys of storages, and nested files, that were listed or omitted
 	opaques []string                      // submodules whose keys are not known
+	asSaved []string                      // tensors that torch would convert
+	shards  int                           // tensors that are a part of a larger one
 	nesting int                           // how deep the walk is
 	visits  int                           // values, and 64 bytes of path, that may still be looked at
 	text    int                           // bytes of keys that may still be listed
@@ -54,7 +57,7 @@ func newCollector(r *resolver, size int64) *collector {
 	more := 1 + int(min(size, 1<<50)/fairSize)
 	return &collector{
 		resolver: r, keys: make(map[string]bool, r.count),
-		first: make(map[string]*checkpoint.Tensor, r.count), walking: map[any]bool{}, looked: map[any]bool{}, barren: map[any]bool{},
+		first: make(map[string]*checkpoint.Tensor, r.count), walking: map[any]bool{}, looked: map[any]bool{}, barren: map[any]bool{}, used: make(map[string]bool, r.count),
 		visits: more * maxVisits, tired: more*maxVisits - patience, text: more * maxKeys, room: more * maxTensors,
 	}
 }
@@ -83,14 +86,22 @@ func (c *collector) walk(path string, v pickle.Value, depth int) {
 		if depth == 0 {
 			path = "tensor"
 		}
+		if t.omit != "" && c.extras(path, v, depth, c.hidden) {
+			return // it is not known what becomes of them, but they are there
+		}
 		c.add(path, t)
-		c.extras(path, v, depth)
+		if t.omit != "" {
+			c.account(v, 0)
+		} else {
+			c.extras(path, v, depth, "attribute of a tensor")
+		}
 		return
 	}
 	v = untagged(v)
 	if id, ok := v.(*pickle.PersID); ok {
 		if _, err := storageID(id.ID); err == nil {
 			c.omit(path, "a storage by itself: it has no shape")
+			c.account(id, 0)
 		}
 	}
 	if !container(v) || c.walking[v] || c.barren[v] || c.fresh && c.looked[v] {
@@ -127,12 +138,13 @@ func (c *collector) walk(path string, v pickle.Value, depth int) {
 // found counts what was listed so far.
 func (c *collector) found() int { return len(c.tensors) + len(c.omitted) }
 
-// extras lists, hidden from the view, the tensors that a tensor has as attributes: the
-// state of a Parameter or of a subclass (torch/_tensor.py, Tensor.__reduce_ex__).
-func (c *collector) extras(path string, v pickle.Value, depth int) {
+// extras lists, hidden for the given reason, the tensors that a tensor has as attributes:
+// the state of a Parameter or of a subclass (torch/_tensor.py, Tensor.__reduce_ex__). It
+// reports whether there are any.
+func (c *collector) extras(path string, v pickle.Value, depth int, why string) bool {
 	obj, ok := v.(*pickle.Object)
 	if !ok {
-		return
+		return false
 	}
 	name, _ := asGlobal(obj.Callable)
 	args, _ := items(obj.Args)
@@ -142,14 +154,20 @@ func (c *collector) extras(path string, v pickle.Value, depth int) {
 		if len(args) > 3 {
 			state = args[3]
 		}
-	case global{"torch._utils", "_rebuild_parameter"}, global{"torch._utils", "_rebuild_tensor_v2"}, global{"torch._utils", "_rebuild_tensor_v3"}:
+	case global{"torch._utils", "_rebuild_parameter"}, global{"torch._utils", "_rebuild_tensor_v2"},
+		global{"torch._utils", "_rebuild_tensor_v3"}, global{"torch._utils", "_rebuild_wrapper_subclass"}:
 		state = obj.State
 	}
-	for _, p := range attributes(state) {
-		if container(p.Value) {
-			c.hide("attribute of a tensor", func() { c.walk(join(path, keyText(p.Key), depth), p.Value, depth+1) })
-		}
-	}
+	found := c.found()
+	c.hide(why, func() {
+		stateMembers(&pickle.Object{State: state}, func(name string, member pickle.Value) bool {
+			if container(member) {
+				c.walk(join(path, name, depth), member, depth+1)
+			}
+			return c.fault == nil
+		})
+	})
+	return c.found() > found
 }
 
 // hide lists what walk finds, but for tensors that are listed already, as no part of the view.
@@ -190,6 +208,9 @@ func (c *collector) add(key string, t tensorValue) {
 		c.omit(key, t.omit)
 		return
 	}
+	if t.partial() {
+		c.shards++
+	}
 	for _, p := range t.parts {
 		c.add(key+"."+p.name, p.tensorValue)
 	}
@@ -213,6 +234,10 @@ func (c *collector) add(key string, t tensorValue) {
 		return
 	} else {
 		c.first[id] = tensor
+	}
+	c.used[t.array.storage.key] = true
+	if t.array.asSaved != "" {
+		c.asSaved = append(c.asSaved, key)
 	}
 	if c.tensors == nil {
 		c.tensors = make([]*checkpoint.Tensor, 0, c.count)
