@@ -3,6 +3,7 @@ package torch
 import (
 	"slices"
 
+	"wfs/formats/checkpoint"
 	"wfs/formats/pickle"
 )
 
@@ -210,14 +211,12 @@ func (c *collector) opaque(path string, v pickle.Value, depth int) {
 	}
 	c.walk(path, inner, depth)
 	if inner != v {
-		c.hide(plainAttribute, func() { c.walk(path, v, depth) })
+		c.hide(checkpoint.PlainAttribute, func() { c.walk(path, v, depth) })
 	}
 	if c.found() > found {
 		c.opaques = append(c.opaques, path)
 	}
 }
-
-const plainAttribute = "plain attribute of a module"
 
 // hideTensors lists non-persistent buffers and the tensors in everything else that a
 // module holds: they can be read, but are no part of the state dict. A tensor that is in
@@ -231,7 +230,7 @@ func (c *collector) hideTensors(path string, m *module, depth int) {
 		}
 	}
 	c.hidden = hidden
-	c.hide(plainAttribute, func() {
+	c.hide(checkpoint.PlainAttribute, func() {
 		for name, v := range named(m.attributes) {
 			if c.beyond(path) {
 				return
