@@ -25,7 +25,7 @@ func (p *Plan) lacks() string {
 					foreign[e.DType]++
 				}
 			}
-			}
+		}
 		for _, s := range set.Shards {
 			omitted = append(omitted, below(s)...)
 			for _, t := range s.Tensors {
