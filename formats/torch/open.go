@@ -28,8 +28,8 @@ func Format(cache *deflate.Cache) checkpoint.Format {
 }
 
 // detect goes in torch's own order (torch/serialization.py, load and _legacy_load).
-func detect(prefix []byte, _ segment.Data) checkpoint.Match {
-	if IsZip(prefix) || IsTar(prefix) || pickle.LooksLikePickle(prefix) {
+func detect(prefix []byte, file segment.Data) checkpoint.Match {
+	if IsZip(prefix) || IsTar(prefix) || pickle.LooksLikePickle(prefix) || IsLegacy(file) {
 		return checkpoint.Likely
 	}
 	return checkpoint.No
@@ -63,9 +63,13 @@ func Open(src source.Source, cache *deflate.Cache) (*checkpoint.Checkpoint, erro
 	if c.fault != nil {
 		return nil, c.fault
 	}
+	candidates, top := c.candidates(root), ""
+	if len(candidates) == 1 {
+		top = candidates[0].Key
+	}
 	return &checkpoint.Checkpoint{
-		Format: format, Source: src, Separator: ".", Framework: "pt", Unpickled: true,
-		Tensors: c.tensors, Omitted: c.omitted, Candidates: c.candidates(root), Objects: c.objects(root),
+		Format: format, Source: src, Separator: ".", Framework: "pt", Unpickled: true, Notes: c.notes(root, top),
+		Tensors: c.tensors, Omitted: c.omitted, Candidates: candidates, Objects: c.objects(root),
 	}, nil
 }
 
@@ -92,7 +96,9 @@ func load(src segment.Data, cache *deflate.Cache, opt pickle.Options) (root pick
 		root, r, err = openLegacy(src, first, opt)
 		return root, r, nil, "torch legacy", err
 	}
-	return first.Value, newResolver(src, cache, noStorages, 0), nil, "pickle", nil
+	r = newResolver(src, cache, noStorages, 0)
+	r.payloads, r.data = first.Payloads, src
+	return first.Value, r, nil, "pickle", nil
 }
 
 // extra is a further pickle of the same file whose tensors are no part of the
@@ -132,6 +138,7 @@ func openZip(file segment.Data, cache *deflate.Cache, opt pickle.Options) (pickl
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	r.inventory.storages = a.storages()
 	var more []extra
 	if _, script := a.byName["constants.pkl"]; script {
 		consts, cr, err := a.load("constants", opt)
@@ -159,5 +166,7 @@ func (a *archive) load(name string, opt pickle.Options) (pickle.Value, *resolver
 	if err != nil {
 		return nil, nil, fmt.Errorf("record %s%s.pkl: %w", a.prefix, name, err)
 	}
-	return res.Value, newResolver(data, a.cache, a.storageReader(name), len(res.PersIDs)), nil
+	r := newResolver(data, a.cache, a.storageReader(name), len(res.PersIDs))
+	r.payloads, r.data = res.Payloads, data
+	return res.Value, r, nil
 }

@@ -178,6 +178,9 @@ func (m *metadata) source(out io.Writer) error {
 		abs = m.plan.Model.Path
 	}
 	notes := append([]string{}, m.plan.Model.Notes...)
+	if m.plan.Lacks != "" {
+		notes = append(notes, m.plan.Lacks)
+	}
 	return writeJSON(out, map[string]any{"source": abs, "files": files, "notes": notes})
 }
 
