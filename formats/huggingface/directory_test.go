@@ -138,7 +138,7 @@ func TestOpen(t *testing.T) {
 			"pytorch_model.bin.index.json": `{"weight_map":{"a":"a.bin"}}`, "a.bin": "-> /etc/hostname"}, "", "leaves the directory"},
 		{"dangling link", map[string]string{"model.safetensors": "x", "config.json": "-> nowhere", "latest": "-> ."},
 			"model.safetensors=model.safetensors", ""},
-		{"dangling weights", map[string]string{"model.safetensors": "-> nowhere"}, "", "no such file"},
+		{"dangling weights", map[string]string{"model.safetensors": "-> nowhere"}, "", "model.safetensors is a link to a file that is not there"},
 		{"one file of another name", map[string]string{"a/lora.pt": "x", "readme.md": "y"}, "", "mount its weight file by itself: a/lora.pt"},
 		{"files of other names", map[string]string{"1.pt": "", "2.pth": "", "3.ckpt": "", "4.bin": "", "5.safetensors": "", "6.pt": "", "7.pt": ""},
 			"", "mount one of its weight files by itself: 1.pt, 2.pth, 3.ckpt, 4.bin, 5.safetensors and 2 more"},
@@ -193,7 +193,7 @@ func TestNotes(t *testing.T) {
 		"model.fp16.safetensors, the variant fp16, is shown as model.safetensors",
 		"config.json cannot be read: it is left out",
 		"more is a link to a directory: it is left out",
-		"secret is a link that leaves the directory: it is left out",
+		"secret is a link that leaves the directory, to /etc/hostname: it is left out",
 		"other forms of weights are hidden: unet/x.pt",
 		"other forms of weights are hidden: a.bin, b.bin, c.bin, d.bin, e.bin and 1 more",
 	}
