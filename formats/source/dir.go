@@ -35,6 +35,12 @@ type Dir interface {
 	Open(path string) (Source, error)
 }
 
+// Nested is a Dir whose directories can be opened as one by themselves.
+type Nested interface {
+	Dir
+	Sub(path string) (Dir, error)
+}
+
 var (
 	// ErrOutside says that a link leaves the directory.
 	ErrOutside = errors.New("is a link that leaves the directory")

@@ -38,6 +38,16 @@ func OpenDir(path string) (*LocalDir, error) {
 	return &LocalDir{path, base, os.NewFile(uintptr(fd), base)}, nil
 }
 
+// Sub implements Nested.
+func (d *LocalDir) Sub(path string) (Dir, error) {
+	fd, err := d.open(path, unix.O_PATH|unix.O_DIRECTORY)
+	if err != nil {
+		return nil, err
+	}
+	base := d.full(path)
+	return &LocalDir{filepath.Join(d.path, filepath.FromSlash(path)), base, os.NewFile(uintptr(fd), base)}, nil
+}
+
 // Path implements Dir.
 func (d *LocalDir) Path() string { return d.path }
 
