@@ -164,23 +164,6 @@ func TestNaturally(t *testing.T) {
 	}
 }
 
-func TestShardNames(t *testing.T) {
-	for text, want := range map[string]string{
-		`{"weight_map": {"/a": ["2.h5", "1.h5"], "/b": "2.h5"}}`: "1.h5 2.h5",
-		`{"weight_map": {}}`:                      "it names no shards",
-		`{"weight_map": {"/a": "../x.h5"}}`:       "not a file of its directory",
-		`{"weight_map": {"/a": ["/etc/passwd"]}}`: "not a file of its directory",
-		`{"weight_map": {"/a": [".."]}}`:          "not a file of its directory",
-		`{"weight_map": {"/a": [7]}}`:             "not a file of its directory",
-		`{"weight_map": [`:                        "not JSON",
-	} {
-		names, err := shardNames(source.NewMemory("x.weights.json", segment.Literal(text), nil))
-		if got := strings.Join(names, " "); got != want && (err == nil || !strings.Contains(err.Error(), want)) {
-			t.Errorf("%s: %q, %v, want %s", text, got, err, want)
-		}
-	}
-}
-
 // TestMembers refuses .keras files that readers can disagree about.
 func TestMembers(t *testing.T) {
 	write := func(names ...string) []byte {
