@@ -101,6 +101,7 @@ func (o *MountOptions) umask() (uint32, error) {
 // fuse.wfs where there is no mount.fuse.wfs: SOURCE MOUNTPOINT -o OPTIONS.
 func fromMountFuse(root *cobra.Command, args []string) bool {
 	return len(args) == 4 && args[2] == "-o" && !strings.HasPrefix(args[0], "-") &&
+		!strings.HasPrefix(args[0], "__") && // as cobra's __complete, which it adds later
 		!slices.ContainsFunc(root.Commands(), func(c *cobra.Command) bool { return c.Name() == args[0] || slices.Contains(c.SuggestFor, args[0]) })
 }
 

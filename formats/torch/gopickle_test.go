@@ -159,21 +159,6 @@ func TestGopickleHalves(t *testing.T) {
 	}
 }
 
-// halfValue is the value of a float16 (IEEE 754, binary16).
-func halfValue(bits uint16) float32 {
-	exponent, mantissa := int(bits>>10&31), float64(bits&1023)
-	sign := 1 - 2*float64(bits>>15)
-	switch {
-	case exponent == 31 && mantissa != 0:
-		return float32(math.NaN())
-	case exponent == 31:
-		return float32(math.Inf(int(sign)))
-	case exponent == 0:
-		return float32(math.Copysign(math.Ldexp(mantissa, -24), sign))
-	}
-	return float32(sign * math.Ldexp(1024+mantissa, exponent-25))
-}
-
 // gopickleFiles are the files of the comparison.
 func gopickleFiles(t *testing.T) []string {
 	t.Helper()
