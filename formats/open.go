@@ -65,7 +65,7 @@ func Open(path string) (*checkpoint.Model, error) {
 	return m, nil
 }
 
-func open(path string) (*checkpoint.Model, error) {
+func open(path string) (m *checkpoint.Model, err error) {
 	o := newOpener()
 	info, err := os.Stat(path)
 	if err != nil {
@@ -78,6 +78,11 @@ func open(path string) (*checkpoint.Model, error) {
 	if place.Dir, err = source.OpenDir(dir); err != nil {
 		return nil, err
 	}
+	defer func() {
+		if m == nil || m.Dir != place.Dir {
+			place.Dir.Close()
+		}
+	}()
 	best, open := checkpoint.No, checkpoint.DirFormat{}
 	for _, f := range o.dirs {
 		if match := f.Detect(place); match > best {

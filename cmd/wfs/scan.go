@@ -79,6 +79,7 @@ func (s *scan) path(path string) {
 			s.fail(shortPath(err))
 			return
 		}
+		defer dir.Close()
 		for report, err := range audit.Dir(dir) {
 			s.add(report, err)
 		}

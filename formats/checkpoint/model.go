@@ -112,7 +112,7 @@ func (s *Set) Join(name string) string {
 	return s.Dir + "/" + name
 }
 
-// Close closes every source.
+// Close closes every source, and the directory.
 func (m *Model) Close() error {
 	var errs []error
 	for _, set := range m.Sets {
@@ -125,6 +125,9 @@ func (m *Model) Close() error {
 	}
 	for _, f := range m.Files {
 		errs = append(errs, f.Close())
+	}
+	if m.Dir != nil {
+		errs = append(errs, m.Dir.Close())
 	}
 	return errors.Join(errs...)
 }
