@@ -5,8 +5,8 @@
 # make race       the tests, and a short soak, with the race detector
 # make fuzz       each fuzz target for FUZZTIME
 # make bench      measures against native files; ROWS=a,b picks rows
-# make lint       gofmt, go vet, staticcheck
-# make install    into PREFIX: the binary, its manual page and completions, and mount.wfs; make uninstall
+# make lint       gofmt, go vet, staticcheck, the layers of the packages, a build for another machine
+# make install    into PREFIX: the binary, its manual page and completions, and the helpers of mount(8); make uninstall
 # make deb        dist/wfs_VERSION_ARCH.deb
 
 SHELL       := /bin/bash
@@ -103,13 +103,16 @@ lint:
 	if [ -n "$$unformatted" ]; then echo "gofmt -w is needed:" >&2; echo "$$unformatted" >&2; exit 1; fi
 	go vet ./...
 	go run $(STATICCHECK) ./...
+	go test -count=1 -run '^TestLayers$$' ./formats
+	GOARCH=arm64 go build ./...
 
-# mount(8) looks for mount.wfs in /sbin alone; a PREFIX of one's own is kept to.
+# mount(8) looks for mount.wfs, and for mount.fuse.wfs, in /sbin alone; a PREFIX of one's own is kept to.
 SBINDIR   ?= $(if $(filter /usr /usr/local,$(PREFIX)),/sbin,$(PREFIX)/sbin)
 MAN       := $(PREFIX)/share/man/man1/wfs.1.gz
 BASH_FILE := $(PREFIX)/share/bash-completion/completions/wfs
 ZSH_FILE  := $(PREFIX)/share/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)/_wfs
 FISH_FILE := $(PREFIX)/share/fish/vendor_completions.d/wfs.fish
+HELPERS   := $(SBINDIR)/mount.wfs $(SBINDIR)/mount.fuse.wfs
 
 .PHONY: install
 install: build
@@ -119,11 +122,11 @@ install: build
 	./wfs completion zsh | install -D -m 0644 /dev/stdin $(DESTDIR)$(ZSH_FILE)
 	./wfs completion fish | install -D -m 0644 /dev/stdin $(DESTDIR)$(FISH_FILE)
 	install -d $(DESTDIR)$(SBINDIR)
-	ln -sfn $(PREFIX)/bin/wfs $(DESTDIR)$(SBINDIR)/mount.wfs
+	for helper in $(HELPERS); do ln -sfn $(PREFIX)/bin/wfs "$(DESTDIR)$$helper"; done
 
 .PHONY: uninstall
 uninstall:
-	rm -f $(addprefix $(DESTDIR),$(PREFIX)/bin/wfs $(MAN) $(BASH_FILE) $(ZSH_FILE) $(FISH_FILE) $(SBINDIR)/mount.wfs)
+	rm -f $(addprefix $(DESTDIR),$(PREFIX)/bin/wfs $(MAN) $(BASH_FILE) $(ZSH_FILE) $(FISH_FILE) $(HELPERS))
 
 # A version of Debian begins with a digit and has no hyphen: v1.2-3-gabc is 1.2+3+gabc, and a bare commit 0~commit.
 DEB_VERSION = $(subst -,+,$(if $(filter v%,$(VERSION)),$(VERSION:v%=%),0~$(VERSION)))

@@ -47,7 +47,7 @@ func newOpener() *opener {
 		},
 		dirs: []checkpoint.DirFormat{
 			huggingface.Format(),
-			keras.IndexFormat(),
+			huggingface.IndexFormat(),
 		},
 	}
 }

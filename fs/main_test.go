@@ -61,7 +61,7 @@ func treeOf(t testing.TB, m *checkpoint.Model) *tree.Tree {
 	return built
 }
 
-func open(t testing.TB, path string) source.Source {
+func open(t testing.TB, path string) *source.Local {
 	t.Helper()
 	src, err := source.Open(path)
 	if err != nil {

@@ -37,29 +37,33 @@ can be completed: commands, flags, mountpoints, the keys of a file. By hand:`,
 	}
 }
 
-// completionScript is cobra's script for a shell, with what it lacks.
+// completionScript is cobra's script for a shell, mended. All of them evaluate the line that
+// is completed, which must not run a command or write a file: such a line is left to the
+// completion of file names. All but bash's take the flag of --option=layout=hf to end at the
+// last =. Fish's evaluates words that have lost their quotes. TestCompletion checks each.
 func completionScript(root *cobra.Command, shell string) (string, error) {
 	var script strings.Builder
-	// The flag of --option=layout=hf ends at the first =, and layout= is none.
-	firstEqual := strings.NewReplacer("'-.*='", "'^-[^=]*='")
+	firstEqual := strings.NewReplacer(`'-.*='`, `'^-[^=]*='`)
 	switch shell {
 	case "bash":
 		err := root.GenBashCompletionV2(&script, true)
 		return script.String() + bashAlone, err
 	case "zsh":
 		err := root.GenZshCompletion(&script)
-		return firstEqual.Replace(script.String()), err
+		const words = `words=("${=words[1,CURRENT]}")` + "\n"
+		guard := strings.NewReplacer(words, words+"    if [[ \"${words[*]}\" == (*[\\<\\>\\`]*|*'$('*) ]]; then\n        _files\n        return\n    fi\n")
+		return guard.Replace(firstEqual.Replace(script.String())), err
 	case "fish":
 		err := root.GenFishCompletion(&script, true)
-		// It evaluates words that have lost their quotes.
-		spaces := strings.NewReplacer("(commandline -opc)", `(commandline -opc | string replace -a ' ' '\ ')`)
-		return firstEqual.Replace(spaces.Replace(script.String())), err
+		const words = "set -l args (commandline -opc)\n"
+		guard := strings.NewReplacer(words, "set -l args (commandline -opc | string replace -a ' ' '\\ ')\n"+
+			"    if commandline -pc | string match -qr '[()<>]'\n        return\n    end\n")
+		return guard.Replace(firstEqual.Replace(script.String())), err
 	}
 	return "", usagef("completion takes bash, zsh or fish, not %q", shell)
 }
 
-// bashAlone follows cobra's script, which needs the package bash-completion and
-// evaluates the line that it completes.
+// bashAlone follows cobra's script for bash, which needs the package bash-completion.
 const bashAlone = `
 # What follows replaces what the package bash-completion is needed for above.
 
@@ -87,7 +91,7 @@ __wfs_init_completion() { __wfs_words; }
 
 __wfs_complete() {
     COMPREPLY=()
-    # The line is evaluated above: that must not write a file or run a command.
+    # The line is evaluated above.
     if [[ ${COMP_WORDS[*]} == *[\<\>\` + "`" + `]* || ${COMP_WORDS[*]} == *'$('* ]]; then
         return
     fi

@@ -13,6 +13,10 @@ import (
 	"github.com/spf13/pflag"
 )
 
+// evil would write another line to a file if the tab key ran it. It is a command that is
+// run in fish, zsh and bash alike.
+const evil = "ls $(echo evil >> ran) x --js"
+
 // completions are what is typed before the tab key, and the arguments that it makes.
 // DIR is the working directory.
 var completions = []struct {
@@ -39,6 +43,7 @@ var completions = []struct {
 	{"mount weights.st -o root=em", []string{"mount", "weights.st", "-o", "root=ema"}},
 	{"mount weights.st -o ro,root=em", []string{"mount", "weights.st", "-o", "ro,root=ema"}},
 	{"mount weights.st --option=ro,root=em", []string{"mount", "weights.st", "--option=ro,root=ema"}},
+	{"mount -o log-level=w", []string{"mount", "-o", "log-level=w"}}, // it is log_level there
 	{"mount weights.st -o uid=1,root=model.en", []string{"mount", "weights.st", "-o", "uid=1,root=model.encoder"}},
 	{"mount weights.st --root mo", []string{"mount", "weights.st", "--root", "model"}},
 	{"mount weights.st --root model.en", []string{"mount", "weights.st", "--root", "model.encoder"}},
@@ -52,6 +57,7 @@ var completions = []struct {
 	{"umount DIR/mn", []string{"umount", "DIR/mnt one"}},
 	{"umount --lazy DIR/mn", []string{"umount", "--lazy", "DIR/mnt one"}},
 	{"status mod", []string{"status", "mod"}},
+	{evil, []string{"ls", "x", "--js"}},
 }
 
 // typedIn fills in the directory.
@@ -64,7 +70,7 @@ func TestCompletion(t *testing.T) {
 	dir := completionDir(t)
 	show := "wfs() { case $1 in __*) " + asWFS + "=run " + executable(t) + ` "$@" ;; *) local IFS='|'; printf '={%s}=\n' "$*" ;; esac; }` + "\n"
 	for shell, rc := range map[string]string{
-		"bash": ". ./script\n" + show + "bind 'set enable-bracketed-paste off'\nprintf '={%s}=\n' ready\n",
+		"bash": "unset -f _init_completion _get_comp_words_by_ref _filedir\n. ./script\n" + show + "bind 'set enable-bracketed-paste off'\nprintf '={%s}=\n' ready\n",
 		"zsh":  "fpath=($PWD/fpath $fpath)\nautoload -U compinit\ncompinit -u -D\n" + show + "printf '={%s}=\n' ready\n",
 	} {
 		t.Run(shell, func(t *testing.T) {
@@ -73,9 +79,10 @@ func TestCompletion(t *testing.T) {
 				terminal.typed(t, "wfs "+typedIn(dir, c.typed)+"\t\r")
 				terminal.expect(t, "={"+typedIn(dir, strings.Join(c.args, "|"))+"}=")
 			}
-			if ran, _ := os.ReadFile(filepath.Join(dir, "ran")); shell == "bash" && string(ran) != "evil\n" {
+			if ran, _ := os.ReadFile(filepath.Join(dir, "ran")); string(ran) != "evil\n" {
 				t.Errorf("a command on the line was run by the tab key: %q", ran)
 			}
+			os.Remove(filepath.Join(dir, "ran"))
 		})
 	}
 }
@@ -89,8 +96,6 @@ var only = map[string][]struct {
 		{`mount model\ one.pt des`, []string{"mount", "model one.pt", "dest dir/"}},
 		{`ls 'model one.pt' --root em`, []string{"ls", "model one.pt", "--root", "ema"}},
 		{"ls weights.st  --root = em", []string{"ls", "weights.st", "--root", "=", "em"}},
-		// The line that is completed is not run: a single line gets to the file.
-		{"ls $(echo evil >> ran) x --js", []string{"ls", "x", "--js"}},
 	},
 	"zsh": {
 		{`mount model\ one.pt des`, []string{"mount", "model one.pt", "dest dir"}},
@@ -110,12 +115,15 @@ func TestCompletionFish(t *testing.T) {
 		}
 		word, _, _ := strings.Cut(strings.TrimRight(string(out), "\n"), "\t")
 		want := strings.ReplaceAll(typedIn(dir, c.args[len(c.args)-1]), " ", `\ `)
-		if nothing := typedIn(dir, c.typed) == strings.Join(c.args, " "); nothing {
+		if nothing := c.typed == evil || typedIn(dir, c.typed) == strings.Join(c.args, " "); nothing {
 			want = ""
 		}
 		if word != want {
 			t.Errorf("%q offers %q, want %q alone", c.typed, out, want)
 		}
+	}
+	if ran, err := os.ReadFile(filepath.Join(dir, "ran")); err == nil {
+		t.Errorf("a command on the line was run by the tab key: %q", ran)
 	}
 }
 

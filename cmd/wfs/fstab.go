@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
@@ -94,6 +95,13 @@ func (o *MountOptions) umask() (uint32, error) {
 		return 0, usagef("--umask is an octal number, not %q", o.Umask)
 	}
 	return uint32(n), nil
+}
+
+// fromMountFuse reports whether wfs is called as mount.fuse(8) of fuse3 does for the type
+// fuse.wfs where there is no mount.fuse.wfs: SOURCE MOUNTPOINT -o OPTIONS.
+func fromMountFuse(root *cobra.Command, args []string) bool {
+	return len(args) == 4 && args[2] == "-o" && !strings.HasPrefix(args[0], "-") &&
+		!slices.ContainsFunc(root.Commands(), func(c *cobra.Command) bool { return c.Name() == args[0] || slices.Contains(c.SuggestFor, args[0]) })
 }
 
 // mountHelper is mount.wfs, as mount(8) calls it: SOURCE MOUNTPOINT [-sfnv] [-o OPTIONS].

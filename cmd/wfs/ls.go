@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"wfs/formats"
 	"wfs/formats/checkpoint"
 	"wfs/formats/view"
 )
@@ -66,16 +65,11 @@ has for it), shape, bytes, file, tied_to and not_in_view (a reason; both only wh
 }
 
 func (a *app) list(opt *ListOptions, source string) error {
-	raiseFileLimit()
-	model, err := formats.Open(source)
+	plan, err := openPlan(source, view.Rules{Root: opt.Root})
 	if err != nil {
 		return err
 	}
-	defer model.Close()
-	plan, err := view.New(model, view.Rules{Root: opt.Root})
-	if err != nil {
-		return err
-	}
+	defer plan.Model.Close()
 	tensors := fileTensors(plan)
 	if opt.Root != "" {
 		tensors = viewTensors(plan)

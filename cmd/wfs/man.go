@@ -29,9 +29,9 @@ func newMan(a *app, commands func() []*cobra.Command) *cobra.Command {
 }
 
 // The page is written here and not by cobra/doc, which makes a page of each command by way
-// of Markdown: that drops the layout of examples and adds two modules; its hyphens and quotes
-// come out as others than what was typed, so that an example cannot be pasted; and it has no
-// place for what follows the commands.
+// of Markdown: it adds three modules, has no place for what follows the commands, and leaves
+// the hyphens and quotes of examples to groff, some versions of which print typographic ones
+// that cannot be pasted into a shell.
 
 // roff escapes text for groff_man(7): no character is a command, and a hyphen is the
 // one that a user can paste into a shell.
@@ -59,7 +59,9 @@ func writeManual(w io.Writer, commands []*cobra.Command) {
 	}
 	fmt.Fprint(w, `.SH MOUNTING FROM FSTAB
 With a link to wfs at /sbin/mount.wfs, mount(8) and systemd mount units know the type
-wfs. The option ro is needed, because mount(8) passes rw without it.
+wfs, and with another at /sbin/mount.fuse.wfs, or with mount.fuse of fuse3, also
+fuse.wfs, as /proc/mounts has it. The option ro is needed, because mount(8) passes rw
+without it.
 .PP
 .nf
 /models/bert  /mnt/bert  wfs  ro,nofail,allow_other,layout=hf  0  0

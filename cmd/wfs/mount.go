@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"wfs/formats"
 	"wfs/formats/audit"
 	"wfs/formats/checkpoint"
 	"wfs/formats/tree"
@@ -92,13 +91,20 @@ SOURCE is a file that torch, safetensors or Keras wrote, or a Hugging Face direc
 MOUNTPOINT is an empty directory; it is made when it is missing. The command returns
 when the mount answers, and leaves a daemon behind that serves it until wfs umount,
 or SIGTERM, SIGINT or SIGHUP. By a signal, a mount whose files are open is detached, and
-the daemon ends with the last of them, or with a second signal.`,
+the daemon ends with the last of them, or with a second signal.
+
+A mount is read-only. Programs that write beside the weights get an overlay above it, as in
+the last example: what they write goes to the directory upper, which with work is on one
+file system that is local and not an overlay itself.`,
 		Example: `
   wfs mount model.pt /mnt/model
   python -c 'import numpy; print(numpy.load("/mnt/model/tensors/fc.weight.npy"))'
   wfs mount --layout hf ~/models/bert /mnt/bert       # for from_pretrained("/mnt/bert")
   wfs mount --root ema_model checkpoint.pt /mnt/ema   # another state dict for the view
-  wfs mount -f model.pt /mnt/model                    # stay in the foreground`,
+  wfs mount -f model.pt /mnt/model                    # stay in the foreground
+
+  mkdir -p /srv/upper /srv/work /mnt/writable
+  mount -t overlay overlay -o lowerdir=/mnt/model,upperdir=/srv/upper,workdir=/srv/work /mnt/writable`,
 		Annotations:       exitCodes("0 mounted, 1 failure, 2 wrong usage"),
 		ValidArgsFunction: completeArgs(cobra.ShellCompDirectiveDefault, cobra.ShellCompDirectiveFilterDirs),
 		Args: func(_ *cobra.Command, args []string) error {
@@ -165,18 +171,13 @@ func (a *app) serve(opt *MountOptions, source, mountpoint string, ready func(not
 	if err != nil {
 		return err
 	}
-	raiseFileLimit()
-	model, err := formats.Open(source)
+	plan, err := openPlan(source, view.Rules{Root: opt.Root})
 	if err != nil {
 		return err
 	}
-	defer model.Close()
-	plan, err := view.New(model, view.Rules{Root: opt.Root})
-	if err != nil {
-		return err
-	}
+	defer plan.Model.Close()
 	if opt.RefuseUnsafe {
-		if err := refuseUnsafe(model); err != nil {
+		if err := refuseUnsafe(plan.Model); err != nil {
 			return err
 		}
 	}
@@ -202,7 +203,7 @@ func (a *app) serve(opt *MountOptions, source, mountpoint string, ready func(not
 	}
 	control := listenControl(log, controlDirs(os.Geteuid()), statusOf(server, absolutePath(source), at))
 	defer control.Close()
-	log.Info("mounted", "source", source, "mountpoint", at, "tensors", model.Count(), "files", len(files.Nodes))
+	log.Info("mounted", "source", source, "mountpoint", at, "tensors", plan.Model.Count(), "files", len(files.Nodes))
 	if err := ready(slices.Concat(plan.Notes(), files.Notes)); err != nil {
 		log.Error("unmounting: the command that started this daemon is gone", "error", err)
 		return errors.Join(err, server.Unmount(true))

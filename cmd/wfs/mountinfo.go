@@ -12,15 +12,20 @@ const fsType = "fuse.wfs"
 
 // mountEntry is a line of /proc/self/mountinfo (proc(5)).
 type mountEntry struct {
+	id                   uint64
 	device               string // major:minor; no other live mount has it
 	path, fsType, source string
-	user                 int // who mounted it, -1 where that is not said
+	options              []string // of the file system, in its own spelling
+	user                 int      // who mounted it, -1 where that is not said
 }
 
 // mounts lists all mounts, the oldest first. It touches none of them: a stat of a
 // dead one fails, and one of a hung one hangs.
-func mounts() []mountEntry {
-	f, err := os.Open("/proc/self/mountinfo")
+func mounts() []mountEntry { return mountsIn("/proc/self/mountinfo") }
+
+// mountsIn reads the list of the mount namespace that a file of /proc belongs to.
+func mountsIn(mountinfo string) []mountEntry {
+	f, err := os.Open(mountinfo)
 	if err != nil {
 		return nil
 	}
@@ -32,15 +37,17 @@ func mounts() []mountEntry {
 		if !ok || len(head) < 5 || len(tail) < 2 {
 			continue
 		}
-		user := -1
-		for _, option := range strings.Split(tail[len(tail)-1], ",") {
+		m := mountEntry{device: head[2], path: unescapeOctal(head[4]), fsType: tail[0], source: unescapeOctal(tail[1]), user: -1}
+		m.id, _ = strconv.ParseUint(head[0], 10, 64)
+		m.options = strings.Split(tail[len(tail)-1], ",")
+		for _, option := range m.options {
 			if id, ok := strings.CutPrefix(option, "user_id="); ok {
 				if n, err := strconv.Atoi(id); err == nil {
-					user = n
+					m.user = n
 				}
 			}
 		}
-		all = append(all, mountEntry{head[2], unescapeOctal(head[4]), tail[0], unescapeOctal(tail[1]), user})
+		all = append(all, m)
 	}
 	return all
 }

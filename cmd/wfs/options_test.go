@@ -97,3 +97,17 @@ func TestMountHelper(t *testing.T) {
 		}
 	}
 }
+
+// TestFromMountFuse tells the command line of mount.fuse from those of commands.
+func TestFromMountFuse(t *testing.T) {
+	root := newRoot(&app{})
+	for line, want := range map[string]bool{
+		"/a.pt /mnt -o ro,dev,suid": true, "a.pt mnt -o ro": true,
+		"mount /a.pt -o ro": false, "umount /mnt -o ro": false, "unmount /mnt -o ro": false, "ls /a.pt -o ro": false,
+		"/a.pt /mnt": false, "/a.pt /mnt -f -o": false, "-f /mnt -o ro": false, "/a.pt /mnt -o ro more": false,
+	} {
+		if got := fromMountFuse(root, strings.Split(line, " ")); got != want {
+			t.Errorf("%s: %v", line, got)
+		}
+	}
+}

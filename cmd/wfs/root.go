@@ -55,6 +55,9 @@ func newRoot(a *app) *cobra.Command {
 // execute runs the command that args name.
 func (a *app) execute(args []string) error {
 	root := newRoot(a)
+	if fromMountFuse(root, args) {
+		return a.mountHelper(args)
+	}
 	root.SetArgs(args)
 	cmd, err := root.ExecuteC()
 	var usage usageError

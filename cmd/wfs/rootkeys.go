@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"wfs/formats"
 	"wfs/formats/view"
 )
 
@@ -30,16 +29,11 @@ func newRootKeys(a *app) *cobra.Command {
 		Use: rootKeysCommand + " SOURCE TYPED", Hidden: true,
 		Args: cobra.ExactArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {
-			raiseFileLimit()
-			model, err := formats.Open(args[0])
+			plan, err := openPlan(args[0], view.Rules{})
 			if err != nil {
 				return err
 			}
-			defer model.Close()
-			plan, err := view.New(model, view.Rules{})
-			if err != nil {
-				return err
-			}
+			defer plan.Model.Close()
 			for _, key := range rootKeys(plan, args[1]) {
 				fmt.Fprintln(a.stdout, key)
 			}
@@ -76,9 +70,8 @@ func askRootKeys(source, typed string) []cobra.Completion {
 	return strings.FieldsFunc(string(text), func(r rune) bool { return r == '\n' })
 }
 
-// rootKeys is the keys above tensors of the view that go on from what was typed by one
-// more part, with the number of tensors below each. The sizes of a model do not matter:
-// what it holds is counted, and not kept.
+// rootKeys is the keys above tensors that go on from what was typed by one more part, with
+// the number of tensors below each.
 func rootKeys(plan *view.Plan, typed string) []cobra.Completion {
 	var keys []string
 	below := map[string]int{}

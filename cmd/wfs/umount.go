@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/user"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -38,9 +40,11 @@ func newUmount(a *app) *cobra.Command {
 		SuggestFor: []string{"unmount", "umnt", "detach", "eject", "stop", "fusermount", "fusermount3"},
 		Short:      "end a mount and its daemon",
 		Long: `
-Returns when the daemon has ended. While files are open in the mount it is busy;
---lazy frees the name at once and lets the open files go on until they are closed.
-A mount whose daemon was killed is cleaned up.`,
+Returns when the daemon has ended, or at once where the mount can be seen elsewhere
+too: by a bind mount, in a container, or below an overlay. While files are open in the
+mount it is busy, and the processes that have them open are named; --lazy frees the name
+at once and lets the open files go on until they are closed. A mount whose daemon was
+killed is cleaned up.`,
 		Example:           "  wfs umount /mnt/model",
 		Annotations:       exitCodes("0 unmounted, 1 failure, 2 wrong usage"),
 		ValidArgsFunction: completeMountpoint,
@@ -55,9 +59,13 @@ A mount whose daemon was killed is cleaned up.`,
 func (a *app) umount(opt *UmountOptions, mountpoints []string) error {
 	failed := false
 	for _, mountpoint := range mountpoints {
-		if err := umount(mountpoint, opt.Lazy); err != nil {
+		note, err := umount(mountpoint, opt.Lazy)
+		if err != nil {
 			a.complain(fmt.Errorf("%s: %w", mountpoint, err))
 			failed = true
+		}
+		if note != "" {
+			a.printNotes([]string{mountpoint + ": " + note})
 		}
 	}
 	if failed {
@@ -66,32 +74,65 @@ func (a *app) umount(opt *UmountOptions, mountpoints []string) error {
 	return nil
 }
 
-// exitTimeout is how long umount waits for a daemon to end.
-const exitTimeout = 10 * time.Second
+const (
+	// exitTimeout is how long umount waits for a daemon to end.
+	exitTimeout = 10 * time.Second
+	// lookTimeout is how long it waits before it looks at what other processes have mounted.
+	lookTimeout = 200 * time.Millisecond
+)
 
-func umount(mountpoint string, lazy bool) error {
+// umount ends one mount. note is what is left of it, and no failure.
+func umount(mountpoint string, lazy bool) (note string, err error) {
 	if mountpoint == "" { // it would be the working directory
-		return errors.New("no wfs mount is there")
+		return "", errors.New("no wfs mount is there")
 	}
 	m, ok := mountAt(mountpoint)
 	if !ok || m.fsType != fsType {
-		return errors.New("no wfs mount is there")
+		return "", errors.New("no wfs mount is there")
+	}
+	if err := m.mayUnmount(os.Geteuid()); err != nil {
+		return "", err
 	}
 	status, alive := m.of(daemons())
 	// A mount whose daemon is gone can have open files, and never close them.
-	err := fs.Unmount(m.path, lazy || !alive && stale(m.path))
+	err = fs.Unmount(m.path, lazy || !alive && stale(m.path))
 	if errors.Is(err, syscall.EBUSY) {
-		return errors.New("the mount is busy: close the files in it, or use --lazy")
+		return "", m.busy()
 	}
 	if err != nil || !alive || lazy {
-		return err
+		return "", err
 	}
-	for end := time.Now().Add(exitTimeout); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	// umount(2) has ended the file system, and its daemon with it, unless it is mounted
+	// elsewhere too.
+	began, looked := time.Now(), false
+	where := m.elsewhere(mounts())
+	for ; where == "" && time.Since(began) < exitTimeout; time.Sleep(5 * time.Millisecond) {
 		if ended(status.PID) {
-			return nil
+			return "", nil
+		}
+		if !looked && time.Since(began) > lookTimeout {
+			looked, where = true, m.inNamespaces()
 		}
 	}
-	return fmt.Errorf("it is unmounted, but its daemon (pid %d) has not ended: it may be mounted elsewhere too", status.PID)
+	if where == "" {
+		return "", fmt.Errorf("it is unmounted, but its daemon (pid %d) has not ended", status.PID)
+	}
+	return fmt.Sprintf("its daemon (pid %d) goes on: %s", status.PID, where), nil
+}
+
+// mayUnmount says who can unmount what another user has mounted.
+func (m mountEntry) mayUnmount(uid int) error {
+	switch {
+	case uid == 0 || m.user < 0 || m.user == uid:
+		return nil
+	case m.user == 0:
+		return errors.New("root mounted it, and only root can unmount it")
+	}
+	name := strconv.Itoa(m.user)
+	if u, err := user.LookupId(name); err == nil {
+		name = u.Username
+	}
+	return fmt.Errorf("user %s mounted it, and only that user or root can unmount it", name)
 }
 
 // ended reports whether a process is gone, or is a zombie that nobody waits for: the

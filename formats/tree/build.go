@@ -243,7 +243,7 @@ func (b *builder) tensors(counted bool) {
 	raw := b.sub(root, "raw", ".bin")
 	var wide *Dir
 	for _, set := range b.plan.Model.Sets {
-		flat, deep, raw := b.below(flat, set.Dir), b.below(deep, set.Dir), b.below(raw, set.Dir)
+		flat, deep, raw := b.below(flat, set.Place()), b.below(deep, set.Place()), b.below(raw, set.Place())
 		for _, shard := range set.Shards {
 			split := splitter{builder: b, separator: shard.Separator, room: fewDirs + dirsPerTensor*len(shard.Tensors)}
 			for _, t := range shard.Tensors {
@@ -258,7 +258,7 @@ func (b *builder) tensors(counted bool) {
 					if wide == nil {
 						wide = b.sub(root, "f32", ".npy")
 					}
-					link(b.below(wide, set.Dir), name, b.shared(b.wides, one, shard.Source, (*float32Of)(one), false))
+					link(b.below(wide, set.Place()), name, b.shared(b.wides, one, shard.Source, (*float32Of)(one), false))
 				}
 			}
 			if split.whole > 0 {

@@ -1,5 +1,3 @@
-// Package view plans what a view of a model shows. A Plan is a value made of a model and
-// of rules; ls, the mount and every other way out go by it, and none changes the model.
 package view
 
 import (

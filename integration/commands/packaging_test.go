@@ -74,11 +74,13 @@ func TestInstall(t *testing.T) {
 	repository := copyRepository(t, "wfs")
 	dest := t.TempDir()
 	makeIn(t, repository, "install", "DESTDIR="+dest, "PREFIX=/usr/local")
-	checkFiles(t, dest, "usr/local/bin/wfs", "sbin/mount.wfs", "usr/local/share/man/man1/wfs.1.gz",
+	checkFiles(t, dest, "usr/local/bin/wfs", "sbin/mount.wfs", "sbin/mount.fuse.wfs", "usr/local/share/man/man1/wfs.1.gz",
 		"usr/local/share/bash-completion/completions/wfs", "usr/local/share/zsh/site-functions/_wfs",
 		"usr/local/share/fish/vendor_completions.d/wfs.fish")
-	if target, _ := os.Readlink(filepath.Join(dest, "sbin/mount.wfs")); target != "/usr/local/bin/wfs" {
-		t.Errorf("mount.wfs is a link to %q", target)
+	for _, helper := range []string{"sbin/mount.wfs", "sbin/mount.fuse.wfs"} {
+		if target, _ := os.Readlink(filepath.Join(dest, helper)); target != "/usr/local/bin/wfs" {
+			t.Errorf("%s is a link to %q", helper, target)
+		}
 	}
 	installed := filepath.Join(dest, "usr/local/bin/wfs")
 	checkStatic(t, installed)
@@ -149,7 +151,7 @@ func TestDeb(t *testing.T) {
 	}
 	harness.Must(t, os.WriteFile(filepath.Join(dir, "var/lib/dpkg/status"), nil, 0o644))
 	dpkg("--install", filepath.Join(one, name))
-	checkFiles(t, filepath.Join(dir, "usr"), "bin/wfs", "sbin/mount.wfs", "share/man/man1/wfs.1.gz", "share/doc/wfs/copyright",
+	checkFiles(t, filepath.Join(dir, "usr"), "bin/wfs", "sbin/mount.wfs", "sbin/mount.fuse.wfs", "share/man/man1/wfs.1.gz", "share/doc/wfs/copyright",
 		"share/bash-completion/completions/wfs", "share/zsh/vendor-completions/_wfs", "share/fish/vendor_completions.d/wfs.fish")
 	if target, _ := os.Readlink(filepath.Join(dir, "usr/sbin/mount.wfs")); target != "/usr/bin/wfs" {
 		t.Errorf("mount.wfs is a link to %q", target)

@@ -1,8 +1,10 @@
 package daemon
 
 import (
+	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -37,6 +39,7 @@ umount "$3"
 		{"", `-r -t wfs "$2" "$3"`, all, "0 0 555", nil},
 		{"", `-t wfs -o ro,allow_other,uid=1000,gid=100,umask=027,layout=hf "$2" "$3"`, view, "1000 100 550", []string{"allow_other", "default_permissions"}},
 		{"", `-t fuse.wfs -o ro "$2" "$3"`, all, "0 0 555", nil},
+		{"", `-t fuse.wfs -o ro,layout=hf "$2" "$3"`, view, "0 0 555", nil},
 		{"ro,nofail,_netdev,user,noauto,x-systemd.automount,X-mine=1,comment=yes,noatime", `--fstab "$4" "$3"`, all, "0 0 555", []string{"ro"}},
 		{"ro,nofail,layout=hf", `--fstab "$4" --all`, view, "0 0 555", nil},
 		{"ro,defaults", `--fstab "$4" --all --verbose`, all, "0 0 555", nil},
@@ -62,6 +65,50 @@ umount "$3"
 		}
 		if !harness.Gone(mountpoint) {
 			t.Errorf("mount %s: daemons %v are left", c.command, harness.Daemons(mountpoint))
+		}
+	}
+}
+
+// TestMountFuse mounts the type fuse.wfs through mount.fuse of fuse3, which runs wfs as a
+// program: from a command line and from an fstab, as root and as a user.
+func TestMountFuse(t *testing.T) {
+	helper, err := exec.LookPath("mount.fuse3")
+	if err != nil {
+		t.Skip("fuse3 has no mount.fuse3 here")
+	}
+	harness.OpenDevice(t)
+	sbin := harness.Dir(t, "sbin") // where mount.fuse finds wfs by its own PATH
+	harness.Must(t, os.Symlink(harness.Binary(), filepath.Join(sbin, "wfs")))
+	harness.Must(t, os.WriteFile(filepath.Join(sbin, "mount.fuse"), harness.ReadFile(t, helper), 0o755))
+	dir := harness.Dir(t, "mountfuse")
+	harness.Must(t, os.Chmod(dir, 0o777))
+	source, mountpoint := filepath.Join(dir, "a model, of mine.pt"), filepath.Join(dir, "a mount")
+	harness.Must(t, os.WriteFile(source, harness.ReadFile(t, harness.Small(t)), 0o644))
+	if r := harness.Run(t, time.Minute, harness.AsNobody(t, "mkdir", mountpoint)); r.Code != 0 {
+		t.Fatal(r.Stderr)
+	}
+	fstab := filepath.Join(t.TempDir(), "fstab")
+	line := strings.ReplaceAll(source+"\t"+mountpoint, " ", `\040`) + "\tfuse.wfs\tro,user,noauto,layout=hf\t0\t0\n"
+	harness.Must(t, os.WriteFile(fstab, []byte(line), 0o644))
+	const script = `
+mount --bind "$1" /sbin
+mount --bind "$2" /etc/fstab
+%s
+findmnt -no FSTYPE "$4"
+%s
+umount "$4"`
+	user := strings.Join(harness.OrdinaryUser(), " ") + " "
+	for command, list := range map[string]string{
+		`/bin/mount -t fuse.wfs -o ro,layout=hf "$3" "$4"`: `ls "$4"`,
+		`/bin/mount "$4"`:        `ls "$4"`,
+		user + `/bin/mount "$4"`: user + `ls "$4"`, // root sees nothing of it
+	} {
+		r := harness.InNamespace(t, fmt.Sprintf(script, command, list), sbin, fstab, source, mountpoint)
+		if r.Code != 0 || r.Stdout != "fuse.wfs\nmodel.safetensors\n" {
+			t.Errorf("%s: exit code %d\n%s%s", command, r.Code, r.Stdout, r.Stderr)
+		}
+		if !harness.Gone(mountpoint) {
+			t.Errorf("%s: daemons %v are left", command, harness.Daemons(mountpoint))
 		}
 	}
 }

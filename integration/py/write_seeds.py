@@ -82,6 +82,25 @@ def main(directory):
     torch.save({"s": torch.eye(2).to_sparse(), "csr": torch.eye(2).to_sparse_csr(), "p": torch.nn.Parameter(torch.ones(2)),
                 "q": torch.quantize_per_tensor(base, 0.1, 3, torch.qint8), "m": torch.empty(2, device="meta")}, at("parts.pt"))
     write_tar(at("tar.pt"))
+    write_differential(at("gopickle"))
+
+
+def write_differential(directory):
+    """Files of everything that gopickle's package pytorch claims to read, in both of its containers."""
+    os.makedirs(directory, exist_ok=True)
+    ramp = torch.arange(-30, 30, dtype=torch.float64).reshape(3, 4, 5) / 7
+    names = ("float32", "float16", "float64", "bfloat16", "int8", "int16", "int32", "int64", "uint8", "bool")
+    state = {name: (ramp.abs() if name in ("uint8", "bool") else ramp * 3).to(getattr(torch, name)) for name in names}
+    half = state["float16"]
+    half[0, 0] = torch.tensor([float("inf"), -float("inf"), 6e-8, -0.0, 65504])
+    state |= {"transposed": state["int64"].permute(2, 0, 1), "slice": state["float32"][1:, ::2, 3], "expanded": state["int16"][:1].expand(4, 4, 5),
+              "tied": half, "part": state["float64"].view(-1)[17:41], "scalar": torch.tensor(1.5), "empty": torch.empty(0, 3)}
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Conv2d(2, 3, 3), torch.nn.BatchNorm2d(3), torch.nn.Linear(3, 2, bias=False))
+    nested = {"epoch": 3, "loss": 0.25, "name": "run", "flags": [True, None, (1, "two")], "state_dict": model.state_dict(), "ema": [ramp, {"mean": ramp.mean(0)}]}
+    for name, value in {"dtypes": state, "model": model.state_dict(), "nested": nested, "bare": ramp, "list": [ramp, half]}.items():
+        torch.save(value, os.path.join(directory, name + ".pt"))
+        torch.save(value, os.path.join(directory, name + "_legacy.pt"), _use_new_zipfile_serialization=False)
 
 
 if __name__ == "__main__":

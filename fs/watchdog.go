@@ -109,7 +109,7 @@ func wait[T any](w *waiting, src source.Source, caller uint32, work func(context
 	}
 }
 
-// full says that as many requests hang in a source as may.
+// full reports whether as many requests hang in a source as may.
 func (w *waiting) full(src source.Source) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
