@@ -11,16 +11,6 @@ import (
 	"wfs/formats/zip"
 )
 
-// inventory is what a file has, to be compared with what was listed of it: nothing is to
-// vanish without a word.
-type inventory struct {
-	// storages is the bytes of each, by the key that storage.key has.
-	storages map[string]int64
-	// payloads are the bytes in its pickles that may be files, and what they are offsets of.
-	payloads []pickle.Payload
-	data     segment.Data
-}
-
 // storages are the records that belong to a pickle of the archive: data/0 to data.pkl.
 func (a *archive) storages() map[string]int64 {
 	all := make(map[string]int64, len(a.byName))
@@ -33,60 +23,33 @@ func (a *archive) storages() map[string]int64 {
 	return all
 }
 
-// nestedFiles counts the payloads that are files of torch, which hold storages of their own.
-func (inv *inventory) nestedFiles() int {
-	count := 0
-	for i := range inv.payloads {
-		p := &inv.payloads[i]
-		if !p.Certain {
-			continue
-		}
-		d, err := p.Open(inv.data)
-		if err != nil {
-			continue
-		}
-		if head := headOf(d); bytes.HasPrefix(head, []byte(zip.Magic)) || IsLegacy(segment.Literal(head)) {
-			count++
-		}
-	}
-	return count
-}
-
-// census is a note on the storages and nested files that belong to no listed tensor and to
-// nothing that is named as omitted; "" where there are none.
+// census is a note on the storages that belong to no listed tensor and to nothing that is
+// named as omitted: no tensor is to vanish without a word. "" where there are none.
 func (c *collector) census() string {
-	count, size, nested := 0, int64(0), 0
-	for key, n := range c.inventory.storages {
+	count, size := 0, int64(0)
+	for key, n := range c.inventory {
 		if !c.used[key] {
 			count++
 			size += n
 		}
 	}
-	for key := range c.used {
-		if strings.HasPrefix(key, nestedKey) {
-			nested++
-		}
-	}
-	if len(c.inventory.payloads) > nested {
-		nested = max(0, c.inventory.nestedFiles()-nested)
-	} else {
-		nested = 0
-	}
-	var what []string
-	if count > 0 {
-		what = append(what, fmt.Sprintf("%s (%s)", plural(count, "storage"), plural(size, "byte")))
-	}
-	if nested > 0 {
-		what = append(what, plural(nested, "nested file"))
-	}
-	if len(what) == 0 {
+	switch count {
+	case 0:
 		return ""
+	case 1:
+		return fmt.Sprintf("1 storage (%s) belongs to no listed tensor", plural(size, "byte"))
 	}
-	verb := "belong"
-	if count+nested == 1 {
-		verb = "belongs"
+	return fmt.Sprintf("%d storages (%s) belong to no listed tensor", count, plural(size, "byte"))
+}
+
+// nestedFile reports whether v is bytes that are a file of torch, which may hold tensors.
+func (r *resolver) nestedFile(v pickle.Value) bool {
+	d, ok := r.payload(v)
+	if !ok {
+		return false
 	}
-	return strings.Join(what, " and ") + " " + verb + " to no listed tensor"
+	head := headOf(d)
+	return bytes.HasPrefix(head, []byte(zip.Magic)) || IsLegacy(segment.Literal(head))
 }
 
 // account marks the storages of a value that is named as omitted.

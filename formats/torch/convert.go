@@ -52,7 +52,7 @@ func readFloat(d checkpoint.DType) func(b []byte) float32 {
 	case checkpoint.BF16:
 		return func(b []byte) float32 { return math.Float32frombits(uint32(le.Uint16(b)) << 16) }
 	case checkpoint.F16:
-		return func(b []byte) float32 { return halfValue(le.Uint16(b)) }
+		return func(b []byte) float32 { return float16Value(le.Uint16(b)) }
 	}
 	return nil
 }
@@ -65,15 +65,15 @@ func writeFloat(d checkpoint.DType) func(b []byte, f float32) {
 	case checkpoint.F32:
 		return func(b []byte, f float32) { le.PutUint32(b, math.Float32bits(f)) }
 	case checkpoint.BF16:
-		return func(b []byte, f float32) { le.PutUint16(b, brainFloat(f)) }
+		return func(b []byte, f float32) { le.PutUint16(b, bfloat16(f)) }
 	case checkpoint.F16:
-		return func(b []byte, f float32) { le.PutUint16(b, half(f)) }
+		return func(b []byte, f float32) { le.PutUint16(b, float16(f)) }
 	}
 	return nil
 }
 
-// brainFloat is the bits of the bfloat16 nearest to f (c10/util/BFloat16.h, round_to_nearest_even).
-func brainFloat(f float32) uint16 {
+// bfloat16 is the bits of the bfloat16 nearest to f (c10/util/BFloat16.h, round_to_nearest_even).
+func bfloat16(f float32) uint16 {
 	bits := math.Float32bits(f)
 	if f != f {
 		return 0x7fc0
@@ -81,8 +81,8 @@ func brainFloat(f float32) uint16 {
 	return uint16((bits + 0x7fff + bits>>16&1) >> 16)
 }
 
-// half is the bits of the float16 nearest to f (c10/util/Half.h, fp16_ieee_from_fp32_value).
-func half(f float32) uint16 {
+// float16 is the bits of the float16 nearest to f (c10/util/Half.h, fp16_ieee_from_fp32_value).
+func float16(f float32) uint16 {
 	bits := math.Float32bits(f)
 	sign := uint16(bits >> 16 & 0x8000)
 	magnitude := math.Abs(float64(f))
@@ -98,7 +98,7 @@ func half(f float32) uint16 {
 	return sign | uint16((bits+0xfff+bits>>13&1)>>13)
 }
 
-func halfValue(h uint16) float32 {
+func float16Value(h uint16) float32 {
 	sign, exponent, mantissa := float64(1), int(h>>10&31), float64(h&0x3ff)
 	if h>>15 != 0 {
 		sign = -1

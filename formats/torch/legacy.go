@@ -50,11 +50,11 @@ func openLegacy(file segment.Data, first *pickle.Result, opt pickle.Options) (pi
 		return nil, nil, err
 	}
 	r := newResolver(file, nil, storages.open, len(storages.at))
-	r.inventory.storages = make(map[string]int64, len(storages.at))
+	r.inventory = make(map[string]int64, len(storages.at))
 	for key, at := range storages.at {
-		r.inventory.storages[key] = at.N
+		r.inventory[key] = at.N
 	}
-	r.payloads, r.data = obj.Payloads, file
+
 	return obj.Value, r, nil
 }
 

@@ -68,7 +68,7 @@ func members(v pickle.Value, yield func(name string, v pickle.Value) bool) (bare
 	if !numbered(list, yield) || !inOrder(named(entries), yield) || !numbered(args, yield) {
 		return nil
 	}
-	if call, ok := obj.Callable.(*pickle.Object); ok && !yield("callable", call) {
+	if call, ok := obj.Callable.(*pickle.Object); ok && !partial(call, yield) {
 		return nil
 	}
 	if kwargs, ok := pairs(obj.Kwargs); ok && !inOrder(named(kwargs), yield) {
@@ -101,6 +101,19 @@ func contents(obj *pickle.Object) (list []pickle.Value, entries []pickle.Pair, a
 		entries = append(slices.Clip(more.List()), entries...)
 	}
 	return list, entries, args
+}
+
+// partial goes over what the callable of an object holds by itself. A class that is made
+// with keyword arguments has them in a functools.partial, whose state is (function,
+// arguments, keyword arguments, __dict__) (CPython Lib/pickle.py, save_reduce).
+func partial(call *pickle.Object, yield func(string, pickle.Value) bool) bool {
+	state, _ := items(call.State)
+	if name, _ := asGlobal(call.Callable); name != (global{"functools", "partial"}) || len(state) != 4 {
+		return yield("callable", call)
+	}
+	args, _ := items(state[1])
+	kwargs, _ := pairs(state[2])
+	return numbered(args, yield) && inOrder(named(kwargs), yield)
 }
 
 // stateMembers goes over the state of an object, which is whatever its class returns from

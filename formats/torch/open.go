@@ -96,9 +96,7 @@ func load(src segment.Data, cache *deflate.Cache, opt pickle.Options) (root pick
 		root, r, err = openLegacy(src, first, opt)
 		return root, r, nil, "torch legacy", err
 	}
-	r = newResolver(src, cache, noStorages, 0)
-	r.payloads, r.data = first.Payloads, src
-	return first.Value, r, nil, "pickle", nil
+	return first.Value, newResolver(src, cache, noStorages, 0), nil, "pickle", nil
 }
 
 // extra is a further pickle of the same file whose tensors are no part of the
@@ -138,7 +136,7 @@ func openZip(file segment.Data, cache *deflate.Cache, opt pickle.Options) (pickl
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	r.inventory.storages = a.storages()
+	r.inventory = a.storages()
 	var more []extra
 	if _, script := a.byName["constants.pkl"]; script {
 		consts, cr, err := a.load("constants", opt)
@@ -166,7 +164,5 @@ func (a *archive) load(name string, opt pickle.Options) (pickle.Value, *resolver
 	if err != nil {
 		return nil, nil, fmt.Errorf("record %s%s.pkl: %w", a.prefix, name, err)
 	}
-	r := newResolver(data, a.cache, a.storageReader(name), len(res.PersIDs))
-	r.payloads, r.data = res.Payloads, data
-	return res.Value, r, nil
+	return res.Value, newResolver(data, a.cache, a.storageReader(name), len(res.PersIDs)), nil
 }

@@ -63,10 +63,10 @@ type resolver struct {
 	old      func(id pickle.Value) (tensorValue, bool) // tensors of the tar format
 	storages map[string]*storage
 	seen     map[*pickle.Object]tensorValue
-	depth    int    // of files nested in _load_from_bytes
-	within   string // the key of such a file in the inventory of the outermost, "" for that one
-	inventory
-	count int // of storages, to make tables of that size
+	depth    int // of files nested in _load_from_bytes
+	// inventory is the bytes of each storage of the file, by storage.key.
+	inventory map[string]int64
+	count     int // of storages, to make tables of that size
 }
 
 // newResolver makes a resolver for a pickle that refers to count storages, about as
@@ -305,8 +305,8 @@ func (r *resolver) storage(v pickle.Value) (*storage, error) {
 		if err != nil {
 			return nil, errDamaged{err}
 		}
-		if r.within != "" { // keys are unique in their own file only
-			s.id, s.key = fmt.Sprintf("%p/%s", r, s.id), r.within
+		if r.depth > 0 { // keys are unique in their own file only
+			s.id, s.key = fmt.Sprintf("%p/%s", r, s.id), ""
 		}
 		r.storages[id] = s
 		return s, nil

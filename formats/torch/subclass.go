@@ -95,9 +95,6 @@ func (r *resolver) setState(obj *pickle.Object, d checkpoint.DType, level int) (
 	return tensorValue{}, false, nil
 }
 
-// nestedKey begins the keys of nested files in an inventory.
-const nestedKey = "nested "
-
 // maxNested bounds files inside files.
 const maxNested = 8
 
@@ -120,10 +117,7 @@ func (r *resolver) fromBytes(args []pickle.Value) (tensorValue, error) {
 		return tensorValue{}, errDamaged{fmt.Errorf("nested file: %w", err)}
 	}
 	inner.depth = r.depth + 1
-	inner.within = r.within // the outermost is what the inventory has
-	if r.within == "" {
-		inner.within = fmt.Sprintf("%s%p", nestedKey, inner)
-	}
+
 	if id, ok := root.(*pickle.PersID); ok {
 		s, err := inner.storage(id)
 		if err != nil {

@@ -100,11 +100,11 @@ func openTar(file segment.Data) (pickle.Value, *resolver, error) {
 	}
 	r := newResolver(members["pickle"], nil, noStorages, len(old.storages))
 	r.old = old.find
-	r.inventory.storages = make(map[string]int64, len(old.storages))
+	r.inventory = make(map[string]int64, len(old.storages))
 	for _, s := range old.storages {
-		r.inventory.storages[s.key] = max(r.inventory.storages[s.key], s.data.Size())
+		r.inventory[s.key] = max(r.inventory[s.key], s.data.Size())
 	}
-	r.payloads, r.data = root.Payloads, members["pickle"]
+
 	return root.Value, r, nil
 }
 

@@ -24,7 +24,7 @@ type collector struct {
 	looked  map[any]bool                  // containers that were searched for tensors not yet listed
 	hidden  string                        // why tensors are left out of the view, for what is walked now
 	fresh   bool                          // tensors that are listed already are passed over, for what is walked now
-	used    map[string]bool               // keys of storages, and nested files, that were listed or omitted
+	used    map[string]bool               // keys of storages that were listed or omitted
 	opaques []string                      // submodules whose keys are not known
 	asSaved []string                      // tensors that torch would convert
 	shards  int                           // tensors that are a part of a larger one
@@ -103,6 +103,10 @@ func (c *collector) walk(path string, v pickle.Value, depth int) {
 			c.omit(path, "a storage by itself: it has no shape")
 			c.account(id, 0)
 		}
+	}
+	if c.nestedFile(v) {
+		c.omit(path, "bytes that are a torch file: its tensors are not listed")
+		return
 	}
 	if !container(v) || c.walking[v] || c.barren[v] || c.fresh && c.looked[v] {
 		return
