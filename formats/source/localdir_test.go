@@ -193,7 +193,7 @@ func TestRenamedDir(t *testing.T) {
 func TestPrintable(t *testing.T) {
 	for name, want := range map[string]string{
 		"model.bin": "model.bin", "a b": "a b", "é": "é", "a\x1b[31m": `"a\x1b[31m"`, "a\nb": `"a\nb"`, "\xff": `"\xff"`,
-		"\u202egnp": `"\u202egnp"`, strings.Repeat("x", 400): strings.Repeat("x", 300) + "…",
+		"\u202egnp": `"\u202egnp"`, strings.Repeat("x", 400): strings.Repeat("x", 200) + "…",
 	} {
 		if got := Printable(name); got != want {
 			t.Errorf("%q is %s, want %s", name, got, want)
