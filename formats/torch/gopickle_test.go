@@ -151,7 +151,7 @@ func wrongHalf(bits uint16) bool {
 // wrongHalf says, and no more.
 func TestGopickleHalves(t *testing.T) {
 	for bits := range 1 << 16 {
-		want, got := halfValue(uint16(bits)), math.Float32frombits(pytorch.FloatBits16to32(uint16(bits)))
+		want, got := float16Value(uint16(bits)), math.Float32frombits(pytorch.FloatBits16to32(uint16(bits)))
 		same := math.Float32bits(want) == math.Float32bits(got) || want != want && got != got
 		if same == wrongHalf(uint16(bits)) {
 			t.Errorf("%#04x is %v, gopickle says %v", bits, want, got)
@@ -385,7 +385,7 @@ func showTensor(key string, v *pytorch.Tensor) (shown, error) {
 // halfBits is the float16 with exactly the value f, or a NaN.
 func halfBits(f float32) uint16 {
 	for bits := range 1 << 16 {
-		if math.Float32bits(halfValue(uint16(bits))) == math.Float32bits(f) {
+		if math.Float32bits(float16Value(uint16(bits))) == math.Float32bits(f) {
 			return uint16(bits)
 		}
 	}
