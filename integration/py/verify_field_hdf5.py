@@ -36,7 +36,7 @@ def verify(case):
             yield "h5py opens it"
         except OSError:
             pass
-        wanted = {key: np.array(values) for key, values in case["values"].items()}
+        wanted = {key: np.array(values, "<f8") for key, values in case["values"].items()}
     elif "load" in case:
         yield from loads(case)
         return
