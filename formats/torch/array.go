@@ -3,7 +3,6 @@ package torch
 import (
 	"encoding/binary"
 	"fmt"
-	"slices"
 
 	"wfs/formats/checkpoint"
 	"wfs/formats/segment"
@@ -54,7 +53,12 @@ func (a *array) pack(perByte int64) error {
 	if err != nil {
 		return errDamaged{err}
 	}
-	if a.offset != 0 || count > 0 && !slices.Equal(a.stride, contiguous(a.size)) {
+	for i, step := range contiguous(a.size) {
+		if count > 0 && a.size[i] > 1 && a.stride[i] != step {
+			a.offset = -1
+		}
+	}
+	if a.offset != 0 {
 		return fmt.Errorf("its numbers are packed %d in a byte, and do not lie one after the other", perByte)
 	}
 	a.logical = a.size

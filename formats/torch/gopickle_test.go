@@ -45,7 +45,9 @@ var unreadable = map[string]string{
 	"whole.pt":        "class not found: torch.nn.modules.container Sequential",
 	"whole_legacy.pt": "class not found: torch.nn.modules.container Sequential",
 	// Sparse and quantized tensors, and parameters.
-	"parts.pt": "class not found: torch._utils _rebuild_sparse_tensor",
+	"parts.pt":   "class not found: torch._utils _rebuild_sparse_tensor",
+	"sharded.pt": "class not found: torch._tensor _rebuild_from_type_v2",
+	"unusual.pt": "class not found: write_seeds Own",
 	// Containers that it does not read.
 	"script.pt": "TorchScript is not supported",
 	"tar.pt":    "panic: legacy load from tar not implemented",

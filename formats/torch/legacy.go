@@ -109,6 +109,9 @@ func legacyStorages(s *stream, obj *pickle.Result, keys pickle.Value) (*legacyTa
 	elem := map[string]int64{}
 	for _, id := range obj.PersIDs {
 		ref, err := storageID(id.ID)
+		if _, isText := text(id.ID); isText {
+			return nil, err
+		}
 		if err != nil {
 			continue // a module's source, or what the tensor that uses it will report
 		}

@@ -1,7 +1,3 @@
-// Package torch reads what torch.save and torch.jit.save wrote: zip files, the
-// stacked pickles of torch before 1.6, the tar files before that, and plain
-// pickles of tensors. The pickle is read as data by formats/pickle; the functions
-// and classes that it names are recognised by their names and never called.
 package torch
 
 import (

@@ -82,7 +82,7 @@ func newResolver(file segment.Data, cache *deflate.Cache, resolve func(storageRe
 // subclass of a device tensor …).
 const maxWraps = 32
 
-// tensor interprets v. ok is false when v is no tensor at all.
+// tensor interprets v. ok is false when v is not a tensor.
 func (r *resolver) tensor(v pickle.Value) (tensorValue, bool) { return r.unwrap(v, 0) }
 
 func (r *resolver) unwrap(v pickle.Value, level int) (tensorValue, bool) {
@@ -329,8 +329,11 @@ func (r *resolver) storage(v pickle.Value) (*storage, error) {
 // The fields are written by torch/serialization.py, persistent_id.
 func storageID(id pickle.Value) (storageRef, error) {
 	f, _ := items(id)
+	if _, isText := text(id); isText {
+		return storageRef{}, errors.New("its persistent id is text, as pickle protocol 0 writes it: torch cannot load it either")
+	}
 	if len(f) < 5 {
-		return storageRef{}, errors.New("its persistent id names no storage")
+		return storageRef{}, errors.New("its persistent id does not name a storage")
 	}
 	kind, _ := text(f[0])
 	class, ok := asGlobal(f[1])

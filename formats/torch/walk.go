@@ -162,6 +162,9 @@ func (c *collector) extras(path string, v pickle.Value, depth int, why string) b
 		global{"torch._utils", "_rebuild_tensor_v3"}, global{"torch._utils", "_rebuild_wrapper_subclass"}:
 		state = obj.State
 	}
+	if state == nil {
+		return false
+	}
 	found := c.found()
 	c.hide(why, func() {
 		stateMembers(&pickle.Object{State: state}, func(name string, member pickle.Value) bool {
@@ -174,7 +177,7 @@ func (c *collector) extras(path string, v pickle.Value, depth int, why string) b
 	return c.found() > found
 }
 
-// hide lists what walk finds, but for tensors that are listed already, as no part of the view.
+// hide lists what walk finds, but for tensors that are listed already, as hidden from the view.
 func (c *collector) hide(why string, walk func()) {
 	hidden, fresh := c.hidden, c.fresh
 	c.hidden, c.fresh = why, true

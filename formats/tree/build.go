@@ -207,7 +207,7 @@ func (b *builder) viewFile(dir *Dir, set view.Set, f view.File) (*safetensors.La
 	return layout, nil
 }
 
-// hides says whether something of the source would lie in a directory of wfs.
+// hides reports whether something of the source would lie in a directory of wfs.
 func (b *builder) hides(path string) bool {
 	top, _, _ := strings.Cut(path, "/")
 	if !slices.Contains(b.reserved, top) {

@@ -89,7 +89,7 @@ func (f *File) Lazy() bool {
 }
 
 // Attributes are the name and value of extended attributes, nil for a file that
-// is no tensor.
+// is not a tensor.
 func (f *File) Attributes() map[string]string {
 	if t, ok := f.content.(interface{ attributes() map[string]string }); ok {
 		return t.attributes()
