@@ -201,7 +201,8 @@ func (a *app) serve(opt *MountOptions, source string, dir *os.File, ready func(n
 		return fmt.Errorf("%s: %w", dir.Name(), err)
 	}
 	dir.Close() // and with it the lock: the mountpoint is seen to be taken
-	control := listenControl(log, controlDirs(os.Geteuid()), statusOf(server, absolutePath(source), at))
+	mounted, _ := mountAt(at)
+	control := listenControl(log, controlDirs(os.Geteuid()), statusOf(server, absolutePath(source), at, mounted.device))
 	defer control.Close()
 	log.Info("mounted", "source", source, "mountpoint", at, "tensors", plan.Model.Count(), "files", len(files.Nodes))
 	if err := ready(slices.Concat(plan.Notes(), files.Notes)); err != nil {
@@ -209,7 +210,7 @@ func (a *app) serve(opt *MountOptions, source string, dir *os.File, ready func(n
 		return errors.Join(err, server.Unmount(true))
 	}
 	notify("READY=1")
-	wait(server, signals, log)
+	wait(server, mounted, signals, log)
 	log.Info("unmounted", "mountpoint", at)
 	return nil
 }
