@@ -67,7 +67,7 @@ test: system .venv/torch .venv/keras
 SOAK ?= 30
 .PHONY: soak
 soak: system .venv/torch .venv/keras
-	SOAK=$(SOAK) integration/leftovers.sh check go test -v -count=1 -timeout 0 -run '^(TestSoak|TestCycles)$$' ./integration ./fs
+	SOAK=$(SOAK) integration/leftovers.sh check go test -v -count=1 -timeout 0 -run '^(TestSoak|TestCycles)$$' ./integration/stress ./integration/daemon ./fs
 
 .PHONY: race
 race: export CGO_ENABLED := 1
@@ -75,7 +75,7 @@ race: system .venv/torch .venv/keras
 	@command -v $${CC:-gcc} >/dev/null || { echo 'make: the race detector needs a C compiler: install gcc and libc6-dev, or set CC' >&2; exit 1; }
 	go test -race -count=1 -timeout $(TESTTIMEOUT) ./cmd/... ./fs/... ./formats/...
 	RACE=1 integration/leftovers.sh check go test -count=1 -timeout $(TESTTIMEOUT) \
-		-run '^(TestSoak|TestParallel|TestPressure|TestKilled|TestInterrupted|TestSourceChanged|TestDevice)' ./integration
+		-run '^(TestSoak|TestParallel|TestPressure|TestKilled|TestInterrupted|TestSourceChanged|TestDevice)' ./integration/stress ./integration/faults
 
 # By default Go spends up to a minute on making each new input shorter: real files are
 # long, and nothing else would get done.

@@ -1,0 +1,30 @@
+package clients
+
+import (
+	"testing"
+
+	"wfs/integration/harness"
+)
+
+// TestTransformers loads model directories through cold mounts with from_pretrained
+// and compares what they compute with the models that they were saved from.
+func TestTransformers(t *testing.T) {
+	var models []harness.Model
+	harness.Python(t, harness.Torch, "write_models.py", nil, &models, t.TempDir())
+	for i := range models {
+		models[i].Mount = harness.Mount(t, models[i].Source)
+	}
+	var problems map[string]string
+	harness.Python(t, harness.Torch, "verify_models.py", models, &problems)
+	for _, m := range models {
+		t.Run(m.Name, func(t *testing.T) {
+			if problem, checked := problems[m.Name]; problem != "" || !checked {
+				t.Errorf("checked %v: %s", checked, problem)
+			}
+			if m.Expect != nil {
+				harness.CheckWeights(t, m.Mount, m.Expect)
+			}
+			harness.CheckPassedThrough(t, m.Source, m.Mount)
+		})
+	}
+}

@@ -1,0 +1,9 @@
+package commands
+
+import (
+	"testing"
+
+	"wfs/integration/harness"
+)
+
+func TestMain(m *testing.M) { harness.Main(m) }

@@ -1,0 +1,9 @@
+package daemon
+
+import (
+	"testing"
+
+	"wfs/integration/harness"
+)
+
+func TestMain(m *testing.M) { harness.Main(m) }

@@ -1,0 +1,9 @@
+package stress
+
+import (
+	"testing"
+
+	"wfs/integration/harness"
+)
+
+func TestMain(m *testing.M) { harness.Main(m, harness.Torch, harness.Keras) }
