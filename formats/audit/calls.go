@@ -119,9 +119,12 @@ func calledResult(callable pickle.Value) (Verdict, string) {
 	}
 	switch fullName(g.Module, g.Name) {
 	case "builtins.getattr":
-		if path, name, ok := attributePath(o); ok {
+		if path, name, of := attributePath(o); of != nil {
 			if verdict, reason := Judge(path, name); verdict == Dangerous {
 				return Dangerous, reason
+			}
+			if _, ofClass := of.(*pickle.Global); !ofClass {
+				return Dangerous, "is of a method that it fetched: it hides what is called"
 			}
 			return Unknown, "is of an attribute of " + path + ": " + name
 		}
@@ -210,12 +213,11 @@ func (j *judgement) bytes(v pickle.Value, depth int) (pickle.Payload, bool) {
 }
 
 func isLatin1(v pickle.Value) bool {
-	switch v {
+	switch name, _ := textOf(v); name {
 	case "latin1", "latin-1", "iso-8859-1", "iso8859-1", "L1":
 		return true
 	}
-	b, ok := v.(pickle.Bytes)
-	return ok && b.Old && isLatin1(string(b.Data))
+	return false
 }
 
 func latin1Payload(v pickle.Value) (pickle.Payload, bool) {
@@ -279,17 +281,14 @@ func getsAttribute(_ *judgement, o *pickle.Object) (bool, Verdict, string) {
 	if len(args) < 2 {
 		return false, Dangerous, indirection
 	}
-	name, ok := args[1].(string)
-	if b, old := args[1].(pickle.Bytes); old && b.Old && b.Data != nil {
-		name, ok = string(b.Data), true
-	}
+	name, ok := textOf(args[1])
 	if !ok {
 		return false, Dangerous, "fetches an attribute by a name that is computed"
 	}
 	if reason, bad := dangerousAttribute(name); bad {
 		return true, Dangerous, reason
 	}
-	if path, name, ok := attributePath(o); ok {
+	if path, name, of := attributePath(o); of != nil {
 		if verdict, reason := Judge(path, name); verdict == Dangerous {
 			return true, Dangerous, "fetches " + path + "." + name + ", which " + reason
 		}
@@ -298,39 +297,47 @@ func getsAttribute(_ *judgement, o *pickle.Object) (bool, Verdict, string) {
 }
 
 // attributePath is the module and the dotted name that a getattr reaches: those of a
-// global and the attribute, or of the class of an object and the attribute.
-func attributePath(o *pickle.Object) (module, name string, ok bool) {
+// global and the attribute, or of the class of an object and the attribute. of is the global
+// or the object, nil if there is none.
+func attributePath(o *pickle.Object) (module, name string, of pickle.Value) {
 	const deepest = 16
 	var names string
 	for range deepest {
+		g, ok := o.Callable.(*pickle.Global)
+		if !ok {
+			return "", "", nil
+		}
+		if fullName(g.Module, g.Name) != "builtins.getattr" {
+			return g.Module, g.Name + names, o
+		}
 		args := arguments(o)
-		if g, isGlobal := o.Callable.(*pickle.Global); !isGlobal || fullName(g.Module, g.Name) != "builtins.getattr" {
-			if !isGlobal {
-				return "", "", false
-			}
-			return g.Module, g.Name + names, true
-		}
 		if len(args) < 2 {
-			return "", "", false
+			return "", "", nil
 		}
-		attr, isText := args[1].(string)
-		if b, old := args[1].(pickle.Bytes); old && b.Old && b.Data != nil {
-			attr, isText = string(b.Data), true
-		}
-		if !isText {
-			return "", "", false
+		attr, ok := textOf(args[1])
+		if !ok {
+			return "", "", nil
 		}
 		names = "." + attr + names
 		switch of := args[0].(type) {
 		case *pickle.Global:
-			return of.Module, of.Name + names, true
+			return of.Module, of.Name + names, of
 		case *pickle.Object:
 			o = of
 		default:
-			return "", "", false
+			return "", "", nil
 		}
 	}
-	return "", "", false
+	return "", "", nil
+}
+
+// textOf reads a str, of Python 2 or 3.
+func textOf(v pickle.Value) (string, bool) {
+	if b, ok := v.(pickle.Bytes); ok && b.Old && b.Data != nil {
+		return string(b.Data), true
+	}
+	s, ok := v.(string)
+	return s, ok
 }
 
 // asksType judges type(x), which is a question, and type(name, bases, members), which makes

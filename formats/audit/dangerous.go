@@ -60,8 +60,7 @@ var dangerousNames = func() map[string]string {
 			torch._utils_internal torch._C._load_for_lite_interpreter numpy.load numpy.lib.npyio.load numpy.lib.format.read_array
 			pandas.read_pickle pandas.io.pickle.read_pickle yaml.load yaml.unsafe_load yaml.full_load keras.models.load_model
 			tensorflow.keras.models.load_model torch.utils.model_zoo.load_url`,
-		touchesFiles: `builtins.open builtins.file codecs.open pathlib.Path.write_text pathlib.Path.write_bytes
-			pathlib.Path.unlink pathlib.Path.open numpy.save numpy.savez numpy.savetxt numpy.fromfile numpy.memmap
+		touchesFiles: `builtins.open builtins.file codecs.open numpy.save numpy.savez numpy.savetxt numpy.fromfile numpy.memmap
 			numpy.genfromtxt numpy.loadtxt numpy.core.memmap numpy.lib.npyio torch.save torch.from_file torch.utils.tensorboard
 			tensorflow.io.read_file tensorflow.io.write_file`,
 	}

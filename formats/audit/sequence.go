@@ -44,6 +44,7 @@ func (s *scanner) pickles(data segment.Data, off int64, name string, depth int, 
 			if r.err != nil || r.end <= off {
 				break
 			}
+			s.payloads(data, r.payloads, title, depth)
 			off = r.end
 			continue
 		}

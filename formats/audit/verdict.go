@@ -61,6 +61,9 @@ func isCompiled(module, name string) bool {
 // dangerousName looks at the module, at each of its parents, and at every part of
 // a dotted name: "torch.serialization" "os.system" reaches os.
 func dangerousName(module, name string) (string, bool) {
+	if class, method, ok := strings.Cut(name, "."); ok && isPath(module, class) && !purePath[method] {
+		return touchesFiles, true
+	}
 	full := module + "." + name
 	for end := len(full); end > 0; end = strings.LastIndexByte(full[:end], '.') {
 		if reason, bad := dangerousNames[full[:end]]; bad {
@@ -111,3 +114,16 @@ var dangerousAttributes = map[string]bool{
 	"__getattribute__": true, "__reduce__": true, "__reduce_ex__": true, "__mro__": true, "__bases__": true,
 	"__loader__": true, "__spec__": true, "__dict__": true, "gi_frame": true, "f_globals": true, "f_builtins": true,
 }
+
+// isPath reports whether a class is one of pathlib's that reach the file system.
+func isPath(module, class string) bool {
+	switch module {
+	case "pathlib", "pathlib._local", "pathlib._abc":
+		return class == "Path" || class == "PosixPath" || class == "WindowsPath"
+	}
+	return false
+}
+
+// purePath is what such a class has that computes on names alone.
+var purePath = setOf(`parts drive root anchor parents parent name suffix suffixes stem as_posix as_uri is_absolute is_relative_to
+	joinpath match relative_to with_name with_stem with_suffix with_segments from_uri`)

@@ -63,15 +63,15 @@ func (m *machine) construct(op *Op) error {
 		args := m.take(values)
 		m.object(&Object{Callable: args[0], Args: &Tuple{args[1:]}, How: op.Code, Offset: op.Offset})
 	case Inst:
+		g := m.global(op.Text, op.Name, op) // pickle.py imports it before it looks for the mark
+		if op.Text == "" || op.Name == "" {
+			return errEmptyLine
+		}
 		values, err := m.popMark()
 		if err != nil {
 			return err
 		}
 		args := m.take(values)
-		g := m.global(op.Text, op.Name, op)
-		if op.Text == "" || op.Name == "" {
-			return errEmptyLine
-		}
 		m.use(g)
 		m.object(&Object{Callable: g, Args: &Tuple{args}, How: op.Code, Offset: op.Offset})
 	case Build:

@@ -60,7 +60,7 @@ type Guess uint8
 // The guesses.
 const (
 	NotPickle Guess = iota // Python fails before they name anything
-	Plain                  // they reach STOP and name nothing
+	Plain                  // they reach STOP, name nothing and hold no bytes
 	Names                  // they name a global
 	Undecided              // they are opcodes as far as the bytes at hand go
 )
@@ -74,6 +74,7 @@ type simulation struct {
 	marks [maxGuessMarks]int
 	n     int // marks that are set
 	put   bool
+	holds bool // bytes or text that could be a pickle
 }
 
 func (m *simulation) fence() int {
@@ -98,9 +99,11 @@ func GuessAt(head string, size int64) (guess Guess, end int) {
 		switch {
 		case !ok:
 			return NotPickle, 0
+		case code == Stop && m.depth > m.fence() && m.holds:
+			return Undecided, 0
 		case code == Stop && m.depth > m.fence():
 			return Plain, at + 1
-		case !m.step(code):
+		case code != Inst && !m.step(code): // pickle.py names what INST does before it looks for the mark
 			return NotPickle, 0
 		case n < 0: // the argument goes on past head
 			return Undecided, 0
@@ -113,10 +116,15 @@ func GuessAt(head string, size int64) (guess Guess, end int) {
 			return Names, 0
 		case StackGlobal, Ext1, Ext2, Ext4:
 			return Names, 0
+		case Frame: // it may cut an argument in two
+			if binary.LittleEndian.Uint64([]byte(head[at+1:at+9])) <= uint64(size) {
+				return Undecided, 0
+			}
 		}
 		if m.n == maxGuessMarks {
 			return Undecided, 0
 		}
+		m.holds = m.holds || n >= minPayload && info.arg != intLine && info.arg != longLine && info.arg != floatLine
 		at += 1 + n
 	}
 	if int64(len(head)) < size {
@@ -247,8 +255,14 @@ func lineLength(arg argument, rest string, size int64) (n int, ok bool) {
 			if next >= 0 {
 				return end + 1 + next + 1, true
 			}
+			if int64(len(rest)) == size && len(rest) > end+2 { // the end of the file ends the line
+				return len(rest), true
+			}
 			end = -1
 		}
+	}
+	if end < 0 && arg == pairOfLines && int64(len(rest)) == size && len(rest) > 1 {
+		return len(rest), true // a module without a name is imported, too
 	}
 	if end < 0 {
 		return -1, int64(len(rest)) < size

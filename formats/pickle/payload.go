@@ -163,7 +163,7 @@ func (m *machine) lookAt(op *Op, head string, data []byte, encoding Encoding) {
 		}
 		m.payload(payloadKey{"", op.At, encoding}, p)
 	}
-	if worthALook(head, size) || encoding == Bare && m.endsAsZip(op, data) {
+	if worthALook(head, size) || encoding <= AsLatin1 && m.endsAsZip(op, data) {
 		remember(encoding)
 	}
 	if encoding == Bare && isBase64Payload(head, size) {
@@ -180,7 +180,7 @@ type payloadKey struct {
 
 // isBase64Payload reports whether head begins what is worth a look when it is decoded.
 func isBase64Payload(head string, size int64) bool {
-	const shortest, sample = 16, 64
+	const shortest, sample = 16, 4 * (headSize/3 + 1)
 	if size < shortest {
 		return false
 	}

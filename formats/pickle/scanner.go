@@ -16,8 +16,9 @@ const (
 	maxInline  = 16 << 10 // longer bytes and texts stay in the file, as Bytes and Text
 	headSize   = 512      // of a payload that is not held: the header of a tar
 	maxLine    = 1 << 20  // of a text opcode
-	maxDigits  = 4300     // of a number in text, as CPython's int() has it
-	maxLong    = 8 << 10  // bytes of a binary integer
+	lineHead   = 6 * headSize
+	maxDigits  = 4300    // of a number in text, as CPython's int() has it
+	maxLong    = 8 << 10 // bytes of a binary integer
 )
 
 // Op is one opcode with its argument.

@@ -32,6 +32,11 @@ func (s *Scanner) wholeLine(op *Op) error {
 	var line []byte
 	for {
 		b, err := s.need(1)
+		if err != nil && s.left() == 0 && s.Offset() > op.At {
+			// Python takes the last byte of the file for the line feed, whatever it is.
+			op.Text, op.Len = string(line[:max(0, len(line)-1)]), s.Offset()-op.At-1
+			return nil
+		}
 		if err != nil {
 			return io.ErrUnexpectedEOF
 		}
@@ -45,7 +50,7 @@ func (s *Scanner) wholeLine(op *Op) error {
 		}
 		if op.Held && len(line) > maxLine {
 			op.Held = false
-			line = line[:headSize:headSize]
+			line = line[:lineHead:lineHead]
 		}
 		s.pos += n
 		if i >= 0 {
@@ -103,6 +108,10 @@ func (s *Scanner) names(op *Op) error {
 		return fmt.Errorf("no module has a name of %d bytes", op.Len)
 	}
 	module := op.Text
+	if s.left() == 0 && module != "" { // pickle.py imports the module nevertheless
+		op.Text, op.Name = module, ""
+		return nil
+	}
 	if err := s.readLine(op); err != nil {
 		return err
 	}
