@@ -224,15 +224,17 @@ func lone(names []string) (found, bool) {
 	return f, true
 }
 
-// indexNamed is the weights whose index was named.
-func indexNamed(name string) found {
-	stem, kind := name, index
+// indexNamed is the weights whose index was named. Keras's names HDF5 files of its own.
+func indexNamed(name string, ofKeras bool) found {
+	f := found{name: name, kind: index}
+	stem := strings.TrimSuffix(strings.TrimSuffix(name, path.Ext(name)), ".index")
 	if m := indexName.FindStringSubmatch(name); m != nil {
 		stem = m[1]
-	} else {
-		stem, kind = strings.TrimSuffix(strings.TrimSuffix(name, ".json"), ".weights"), kerasIndex
+	} else if ofKeras {
+		f.kind, stem = kerasIndex, strings.TrimSuffix(stem, ".weights")
 	}
-	return found{name: name, kind: kind, family: familyOf(strings.TrimPrefix(stem, "tf_"))}
+	f.family = familyOf(strings.TrimPrefix(stem, "tf_"))
+	return f
 }
 
 // indexName is pytorch_model.bin.index.json, model.safetensors.index.fp16.json.
