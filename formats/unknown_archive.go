@@ -19,7 +19,7 @@ var contents = []struct {
 	member *regexp.Regexp
 	what   string
 }{
-	{regexp.MustCompile(`(^|/)\.data/(extern_modules|serialization_id)$`), "a package of torch.package: load the model with torch.package.PackageImporter" + saveByTorch},
+	{regexp.MustCompile(`(^|/)\.data/(extern_modules|python_version)$`), "a package of torch.package: load the model with torch.package.PackageImporter" + saveByTorch},
 	{regexp.MustCompile(`^MAR-INF/`), "an archive of TorchServe"},
 	{regexp.MustCompile(`^[^/]+/model\.json$`), "TorchScript of torch before 1.4: load it with torch.jit.load, and save it with torch.jit.save"},
 	{regexp.MustCompile(`^_?stable[-_]baselines3?_version`), "an archive of Stable Baselines"},
@@ -37,7 +37,7 @@ var (
 	// weight is a member that may be weights.
 	weight = regexp.MustCompile(`(?i)\.(safetensors|sft|bin|pt|pth|ckpt|h5|hdf5|keras|nemo|tar|zip|pkl|gguf|onnx|msgpack)$`)
 	// ofTorch are members of a torch file: one without a pickle is torch's and unfinished.
-	ofTorch = regexp.MustCompile(`^([^/]+/)?(data/\d+|version|byteorder|\.format_version|\.storage_alignment)$`)
+	ofTorch = regexp.MustCompile(`^([^/]+/)?(data/\d+|version|byteorder|\.format_version|\.storage_alignment|\.data/serialization_id)$`)
 )
 
 // members is what is known of an archive by the names in it.

@@ -60,7 +60,7 @@ func TestUnknown(t *testing.T) {
 		{"text.docx", zipOf(t, "[Content_Types].xml", "word/document.xml"), "it is a document of an office program"},
 		{"notes.zip", zipOf(t, "a.txt", "\x1b.txt"), `it is a zip file without weights, with a.txt, "\x1b.txt" in it`},
 		{"dirs.zip", zipOf(t, "a/"), "it is a zip file with nothing in it"},
-		{"unfinished.pt", zipOf(t, "archive/data/0", "archive/version"), "it holds no data.pkl"},
+		{"unfinished.pt", zipOf(t, "archive/data/0", "archive/version", "archive/.data/serialization_id"), "it holds no data.pkl"},
 		{"saved_model.pb", "\x08\x01\x12\xd9\xaa\x01\x0a\xd6\x0e\x12\xa6\x0e\x0a\x5e\x0a\x10AssignVariableOp", "it is the graph of a SavedModel of TensorFlow"},
 		{"model.onnx", "\x08\x08\x12\x07pytorch\x1a\x052.1.0:\xff\xff\x01\x0a", "it is ONNX"},
 		{"onnx", "\x08\x0a:\xff\xff\x01\x0a\x10", "it is ONNX"},

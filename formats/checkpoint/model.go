@@ -104,6 +104,14 @@ func (m *Model) Count() int {
 // Place is the directory of the set's single tensors, below that of all.
 func (s *Set) Place() string { return path.Join(s.Dir, s.Name) }
 
+// Qualify is a key of the set as it is told from those of other sets: with their directories.
+func (s *Set) Qualify(key string) string {
+	if place := s.Place(); place != "" {
+		return place + "/" + key
+	}
+	return key
+}
+
 // Join is the path of name in the directory of the set.
 func (s *Set) Join(name string) string {
 	if s.Dir == "" {

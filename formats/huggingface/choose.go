@@ -153,8 +153,12 @@ func variantOf(before, ext string) *regexp.Regexp {
 // readable are the endings of weight files, the first of them for preference.
 var readable = []string{
 	".safetensors", ".sft", ".safetensors" + indexSuffix, ".bin", ".pt", ".pth", ".ckpt", ".bin" + indexSuffix,
-	".weights.h5", ".weights.json", ".keras", ".h5", ".hdf5", ".h5" + indexSuffix,
+	".weights.h5", ".weights.json", ".keras", ".h5", ".hdf5", ".h5" + indexSuffix, ".pth.tar", ".pt.tar", ".pyth",
+	".pkl", ".pickle",
 }
+
+// anyPickle is a pickle of anything: it counts where there is nothing else.
+var anyPickle = regexp.MustCompile(`(?i)\.(pkl|pickle)$`)
 
 // stemOf splits the name of a weight file; rank is how its ending is preferred, -1 for
 // another file.
@@ -166,7 +170,7 @@ func stemOf(name string) (stem string, rank int) {
 			rank = i
 		}
 	}
-	if rank < 0 || state.MatchString(name) {
+	if rank < 0 || state.MatchString(name) || words.MatchString(name) {
 		return "", -1
 	}
 	return name[:len(name)-len(readable[rank])], rank
@@ -179,8 +183,12 @@ var shardOf = regexp.MustCompile(`(?i)-\d+-of-\d+(\.[a-z]\w*|\.weights\.h5)$|_\d
 // name are forms of the same weights.
 func loose(names []string) map[string][]string {
 	byStem := map[string][]string{}
+	better := slices.ContainsFunc(names, func(name string) bool {
+		_, rank := stemOf(name)
+		return rank >= 0 && !anyPickle.MatchString(name)
+	})
 	for _, name := range names {
-		if stem, rank := stemOf(name); rank >= 0 {
+		if stem, rank := stemOf(name); rank >= 0 && !(better && anyPickle.MatchString(name)) {
 			if at := shardOf.FindStringIndex(name); at != nil {
 				stem = name[:at[0]]
 			}
@@ -216,15 +224,17 @@ func lone(names []string) (found, bool) {
 	return f, true
 }
 
-// indexNamed is the weights whose index was named.
-func indexNamed(name string) found {
-	stem, kind := name, index
+// indexNamed is the weights whose index was named. Keras's names HDF5 files of its own.
+func indexNamed(name string, ofKeras bool) found {
+	f := found{name: name, kind: index}
+	stem := strings.TrimSuffix(strings.TrimSuffix(name, path.Ext(name)), ".index")
 	if m := indexName.FindStringSubmatch(name); m != nil {
 		stem = m[1]
-	} else {
-		stem, kind = strings.TrimSuffix(strings.TrimSuffix(name, ".json"), ".weights"), kerasIndex
+	} else if ofKeras {
+		f.kind, stem = kerasIndex, strings.TrimSuffix(stem, ".weights")
 	}
-	return found{name: name, kind: kind, family: familyOf(strings.TrimPrefix(stem, "tf_"))}
+	f.family = familyOf(strings.TrimPrefix(stem, "tf_"))
+	return f
 }
 
 // indexName is pytorch_model.bin.index.json, model.safetensors.index.fp16.json.

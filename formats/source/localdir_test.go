@@ -69,8 +69,8 @@ func TestLinks(t *testing.T) {
 		"hub/models--a--b/snapshots/1!/x": nil, "hub/models--a--b/snapshots/1!/short": nil, "hub/models--a--b/snapshots/1!/unet/x": nil,
 		"hub/models--a--b/snapshots/1/unet!/x": nil, "hub/models--a--b/snapshots/1/unet!/odd": nil,
 		"hub/models--a--b/snapshots/1/unet!/main": ErrOutside, "hub/models--a--b/snapshots/1/unet!/up": ErrOutside,
-		"hub/models--a--b!/snapshots/1/x": nil,
-		"local/x":                         nil, "local/snapshot": nil, "local/copied": nil, "local/short": ErrOutside, "local/main": ErrOutside,
+		"hub/models--a--b!/snapshots/1/x": nil, "hub/models--a--b/snapshots!/1/short": nil,
+		"local/x": nil, "local/snapshot": nil, "local/copied": nil, "local/short": ErrOutside, "local/main": ErrOutside,
 	} {
 		base, file, ok := strings.Cut(path, "!/") // which part of the path is the directory
 		if !ok {
