@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"wfs/formats/checkpoint"
 	"wfs/formats/segment"
@@ -351,7 +352,18 @@ func TestBounds(t *testing.T) {
 	if _, err := openDir(dir, fake); err == nil || !strings.Contains(err.Error(), "nested more than") {
 		t.Errorf("deep directories: %v", err)
 	}
-	files := map[string]string{"model.safetensors": "x"}
+	files := map[string]string{} // each level looks like a model until its end
+	for dir := "a"; len(dir) < 2*maxDepth-2; dir += "/a" {
+		files[dir+"/config.json"] = "{}"
+	}
+	begin := time.Now()
+	if _, err := openDir(tree(t, files), fake); err == nil || !strings.Contains(err.Error(), "it holds no model.safetensors") {
+		t.Errorf("configurations alone: %v", err)
+	}
+	if took := time.Since(begin); took > 10*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	files = map[string]string{"model.safetensors": "x"}
 	for i := range 3000 {
 		files[fmt.Sprintf("files/%04d.txt", i)] = ""
 	}

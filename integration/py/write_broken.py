@@ -8,9 +8,12 @@ import os
 import pathlib
 import struct
 import sys
+import tarfile
 import zipfile
 
+import numpy
 import torch
+from torch.package import PackageExporter
 
 out = pathlib.Path(sys.argv[1])
 cases = []
@@ -141,6 +144,18 @@ def main():
         "version https://git-lfs.github.com/spec/v1\noid sha256:" + "0" * 64 + "\nsize 438064459\n")
     unknown = "not a weight file that wfs knows"
     case("model.gguf", unknown).write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 0, 0) + bytes(64))
+    good_path = out / "good.pt"
+    with tarfile.open(case("speech.nemo", unknown, "model_weights.ckpt in it: unpack it first"), "w") as archive:
+        archive.add(good_path, "./model_weights.ckpt")
+    with zipfile.ZipFile(case("agent.zip", unknown, "policy.pth in it: unpack it first"), "w") as archive:
+        archive.write(good_path, "policy.pth")
+    numpy.savez(case("arrays.npz", unknown, "it is .npz"), w=numpy.ones(3))
+    with PackageExporter(str(case("package.pt", unknown, "it is a package of torch.package"))) as exporter:
+        exporter.extern("torch.**")
+        exporter.save_pickle("model", "model.pkl", torch.nn.Linear(2, 3))
+    header = b'{"__metadata__":{"step":3},"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
+    case("metadata-number.safetensors", 'the value of "step" in its __metadata__ is a number').write_bytes(
+        struct.pack("<Q", len(header)) + header + bytes(4))
     case("image.png", unknown).write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
     case("notes.txt", unknown).write_text("Hello.\n" * 50)
     case("empty.pt").write_bytes(b"")
