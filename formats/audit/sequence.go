@@ -141,6 +141,7 @@ func isText(head []byte) bool {
 
 // payloads reports on what a pickle holds as bytes or text.
 func (s *scanner) payloads(data segment.Data, payloads []pickle.Payload, name string, depth int) {
+	bare := map[int64]bool{}
 	for i := range payloads {
 		p := &payloads[i]
 		title := inside(name, "bytes at %d", p.Off)
@@ -153,11 +154,13 @@ func (s *scanner) payloads(data segment.Data, payloads []pickle.Payload, name st
 		case errors.As(err, &limit):
 			s.note("%s: %v: it is not looked into", title, err)
 		case err != nil: // text that stands for no bytes
+		case p.Encoding == pickle.AsLatin1 && p.Data == nil && bare[p.Off] && inner.Size() == p.Len: // ASCII: the same bytes
 		case p.Certain:
 			s.lookInside(inner, title, depth+1, asPickle)
 		default:
 			s.lookInside(inner, title, depth+1, asBytes)
 		}
+		bare[p.Off] = bare[p.Off] || p.Encoding == pickle.Bare && p.Data == nil
 		if s.budget.looks == 0 {
 			return
 		}
