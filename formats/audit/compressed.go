@@ -15,6 +15,7 @@ import (
 	"github.com/ulikunitz/xz/lzma"
 
 	"wfs/formats/segment"
+	"wfs/formats/zip"
 )
 
 // compression is a kind of compressed stream.
@@ -77,6 +78,36 @@ func newOldJoblib(r io.Reader) (io.Reader, error) {
 		return zlib.NewReader(r)
 	}
 	return zlib.NewReader(io.MultiReader(bytes.NewReader(b[header:]), r))
+}
+
+// methodOf is how a record of a zip is compressed that package zip does not read, and
+// zipfile of Python does (APPNOTE.TXT 4.4.5).
+func methodOf(rec *zip.Record) compression {
+	switch rec.Method {
+	case 12:
+		return compression{name: "bzip2", open: func(r io.Reader) (io.Reader, error) { return bzip2.NewReader(r), nil }}
+	case 14:
+		return compression{name: "lzma", open: newZipLZMA}
+	case 93:
+		return compression{name: "zstd", open: newZstd}
+	case 95:
+		return compression{name: "xz", open: newXZ}
+	}
+	return compression{}
+}
+
+// newZipLZMA reads a stream whose header is a version, the length of the properties, and these
+// (APPNOTE.TXT 5.8.8). It ends at a marker, or where the record ends.
+func newZipLZMA(r io.Reader) (io.Reader, error) {
+	var h [9]byte
+	if _, err := io.ReadFull(r, h[:]); err != nil {
+		return nil, err
+	}
+	if h[2] != 5 || h[3] != 0 {
+		return nil, fmt.Errorf("its properties have %d bytes", int(h[2])|int(h[3])<<8)
+	}
+	alone := append(h[4:9:9], bytes.Repeat([]byte{0xff}, 8)...)
+	return lzma.ReaderConfig{DictCap: maxWindow}.NewReader(io.MultiReader(bytes.NewReader(alone), r))
 }
 
 // maxStream is the most bytes of a stream that are inflated, and held.

@@ -25,7 +25,7 @@ var dangerousModules = func() map[string]string {
 			torch.distributed.launch torch.utils._config_module torch.fx.experimental torch.jit.unsupported_tensor_ops
 			cgitb crypt nturl2path mailcap pipes posixpath ntpath faulthandler gc tracemalloc atexit`,
 		loadsPickle: `pickle shelve marshal importlib imp zipimport pkgutil dill cloudpickle joblib copyreg.dispatch
-			torch.hub torch.package modulefinder pickletools jsonpickle torch.multiprocessing`,
+			torch.hub torch.utils.data.datapipes.utils.decoder torch.package modulefinder pickletools jsonpickle torch.multiprocessing`,
 		touchesFiles: `shutil tempfile fileinput linecache glob io zipfile tarfile bz2 lzma gzip mmap sqlite3 dbm
 			logging filecmp configparser netrc compileall py_compile`,
 		usesNetwork: `socket socketserver ssl http urllib urllib3 requests httpx aiohttp ftplib smtplib poplib

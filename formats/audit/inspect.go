@@ -2,6 +2,7 @@ package audit
 
 import (
 	"errors"
+	"strings"
 
 	"wfs/formats/pickle"
 	"wfs/formats/segment"
@@ -97,6 +98,7 @@ func (s *Stream) list(globals []*pickle.Global, judged judgement) {
 		s.Verdict = max(s.Verdict, verdict)
 		if pickle.IsName(g.Module) && pickle.IsName(g.Name) {
 			s.named, s.called = true, s.called || g.Called
+			s.dangerous = s.dangerous || verdict == Dangerous && !strings.Contains(g.Module+g.Name, " ")
 		}
 		if n := len(s.Globals); n >= maxListed && (verdict < Dangerous || n >= 2*maxListed) {
 			cut++

@@ -40,7 +40,8 @@ func (s *scanner) pickles(data segment.Data, off int64, name string, depth int, 
 		if errors.Is(r.err, pickle.ErrMemo) && n > 1 { // an unpickler that is used again has it
 			r.stream.limit = true
 		}
-		if !forced && !(how == asFile && strong) && !r.convincing(strong, head) {
+		named := how == asFile && strong && !(head[0] == byte(pickle.GlobalOp) && isText(head))
+		if !forced && !named && !r.convincing(strong, head) {
 			if r.err != nil || r.end <= off {
 				break
 			}
@@ -110,15 +111,18 @@ func (s *scanner) atByteZero(data segment.Data, name string, depth int) {
 // convincing reports whether bytes that may be anything were a pickle. strong reports
 // whether they begin like one.
 func (r *reading) convincing(strong bool, head []byte) bool {
-	const soon, few = 256, 4
+	const soon = 256
 	st := &r.stream
+	words := r.err != nil && !st.limit && !st.called && isText(head)
 	switch {
+	case words: // a text begins as GLOBAL does: it is an import only if it names something that there is
+		return st.dangerous
 	case st.limit, st.Verdict == Dangerous, st.called:
 		return true
 	case r.err == nil:
 		return strong || st.named || st.strange
-	case st.named: // words of a text that begin as GLOBAL does are no more than that
-		return r.ops > few || !isText(head)
+	case st.named:
+		return true
 	}
 	return strong && r.end-st.Offset > soon
 }
@@ -137,6 +141,7 @@ func isText(head []byte) bool {
 
 // payloads reports on what a pickle holds as bytes or text.
 func (s *scanner) payloads(data segment.Data, payloads []pickle.Payload, name string, depth int) {
+	bare := map[int64]bool{}
 	for i := range payloads {
 		p := &payloads[i]
 		title := inside(name, "bytes at %d", p.Off)
@@ -149,11 +154,13 @@ func (s *scanner) payloads(data segment.Data, payloads []pickle.Payload, name st
 		case errors.As(err, &limit):
 			s.note("%s: %v: it is not looked into", title, err)
 		case err != nil: // text that stands for no bytes
+		case p.Encoding == pickle.AsLatin1 && p.Data == nil && bare[p.Off] && inner.Size() == p.Len: // ASCII: the same bytes
 		case p.Certain:
 			s.lookInside(inner, title, depth+1, asPickle)
 		default:
 			s.lookInside(inner, title, depth+1, asBytes)
 		}
+		bare[p.Off] = bare[p.Off] || p.Encoding == pickle.Bare && p.Data == nil
 		if s.budget.looks == 0 {
 			return
 		}

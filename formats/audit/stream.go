@@ -32,6 +32,8 @@ type Stream struct {
 	strange bool // it holds what has no name in it
 	named   bool // it names what could be the name of something
 	called  bool // and would call it
+	// dangerous reports whether it names something dangerous by a name without spaces.
+	dangerous bool
 }
 
 // writeText renders streams line by line, safe for a terminal.

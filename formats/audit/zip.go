@@ -72,7 +72,7 @@ func (s *scanner) zipAtEnd(file segment.Data, name string, depth int, how how, f
 		return
 	}
 	s.note("%s: a zip of %d records stands after other bytes", label(name), len(z.Records))
-	s.records(z, inside(name, "zip after other bytes"), depth+1)
+	s.records(inner, z, inside(name, "zip after other bytes"), depth+1)
 }
 
 const (
@@ -119,7 +119,7 @@ func (s *scanner) zip(file segment.Data, name string, depth int) error {
 	if z.Trailing > 0 {
 		s.tail(file, file.Size()-z.Trailing, below(name, "zip"), depth)
 	}
-	s.records(z, name, depth)
+	s.records(file, z, name, depth)
 	return nil
 }
 
@@ -136,7 +136,7 @@ type extent struct{ off, n int64 }
 
 // records reports on every record, by the directory: it is what torch goes by. Bytes that
 // several records share are looked into once.
-func (s *scanner) records(z *zip.Archive, name string, depth int) {
+func (s *scanner) records(file segment.Data, z *zip.Archive, name string, depth int) {
 	s.directories(z, name)
 	for _, fault := range z.Faults {
 		s.note("%s%v", prefix(name), fault)
@@ -166,6 +166,15 @@ func (s *scanner) records(z *zip.Archive, name string, depth int) {
 		data, err := z.Relaxed(rec)
 		if err != nil {
 			s.note("%s%v", prefix(name), err)
+			if c := methodOf(rec); c.open != nil && n > 0 {
+				raw := &segment.Range{Src: file, Off: off, N: n}
+				if out, err := s.inflate(raw, c); len(out) > 0 {
+					if err != nil {
+						s.note("%s: %v: it is looked into as far as that", below(name, cut(rec.Name)), err)
+					}
+					s.lookInside(segment.Literal(out), below(name, cut(rec.Name)), depth+1, memberKind(rec.Name))
+				}
+			}
 			continue
 		}
 		s.record(z, rec, data, below(name, cut(rec.Name)), depth)

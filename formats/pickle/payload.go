@@ -245,7 +245,7 @@ func (m *machine) payloadText(op *Op) {
 			encoding = AsUnicodeLine
 		}
 	}
-	if isASCII(head) {
+	if isASCII(head) && (encoding != AsLatin1 || op.Held || !HasMagic(head)) {
 		if encoding == AsLatin1 { // the text may go on in other characters: both readings are the same to here
 			encoding = Bare
 		}
@@ -262,8 +262,10 @@ func (m *machine) payloadText(op *Op) {
 	if ok {
 		m.lookAt(op, string(decoded[:n]), data, encoding)
 	}
-	if !isASCII(head) && encoding == AsLatin1 { // text.encode() gives the bytes as they are
-		m.lookAt(op, head, data, Bare)
+	if !isASCII(head) && encoding == AsLatin1 && !HasMagic(head) { // text.encode() gives the bytes as they are
+		if guess, _ := GuessAt(head, op.Len); guess != NotPickle {
+			m.lookAt(op, head, data, Bare)
+		}
 	}
 }
 

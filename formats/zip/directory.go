@@ -120,9 +120,7 @@ func (a *Archive) findDirectory() (start, length int64, count uint64, err error)
 		return 0, 0, 0, errors.New("zip end record is missing: the file is truncated")
 	}
 	end := tail[at:]
-	if i := bytes.LastIndex(tail[:at], []byte(endSignature)); i >= 0 && i+endLen+int(le16(tail[i+20:])) <= len(tail) {
-		a.endOddities = append(a.endOddities, "it has more than one end record")
-	}
+	other := bytes.LastIndex(tail[:at], []byte(endSignature))
 	a.Trailing = int64(len(end) - endLen - int(le16(end[20:])))
 	count = uint64(le16(end[10:]))
 	length, start = int64(le32(end[12:])), int64(le32(end[16:]))
@@ -151,6 +149,13 @@ func (a *Archive) findDirectory() (start, length int64, count uint64, err error)
 	}
 	if start < 0 || length < 0 || start > a.size || length > a.size-start {
 		return 0, 0, 0, fmt.Errorf("zip directory of %d bytes at %d is outside the file", length, start)
+	}
+	// One inside a record is a zip in a zip, unless its comment takes all that follows.
+	if other >= 0 {
+		to := other + endLen + int(le16(tail[other+20:]))
+		if to == len(tail) || to < len(tail) && base+int64(other) >= start {
+			a.endOddities = append(a.endOddities, "it has more than one end record")
+		}
 	}
 	return start, length, count, nil
 }

@@ -42,7 +42,7 @@ def recorder(base):
     class Unpickler(base):
         def find_class(self, module, name):
             found.add((module, name))
-            if "\0" in module + name:  # no file, and no attribute, is called so
+            if not module or not name or "\0" in module + name:  # no file, and no attribute, is called so
                 raise ImportError(name)
             return Stub
 
