@@ -5,7 +5,7 @@
 # make race       the tests, and a short soak, with the race detector
 # make fuzz       each fuzz target for FUZZTIME
 # make bench      measures against native files; ROWS=a,b picks rows
-# make lint       gofmt, go vet, staticcheck
+# make lint       gofmt, go vet, staticcheck, the layers of the packages, a build for another machine
 # make install    into PREFIX: the binary, its manual page and completions, and the helpers of mount(8); make uninstall
 # make deb        dist/wfs_VERSION_ARCH.deb
 
@@ -103,6 +103,8 @@ lint:
 	if [ -n "$$unformatted" ]; then echo "gofmt -w is needed:" >&2; echo "$$unformatted" >&2; exit 1; fi
 	go vet ./...
 	go run $(STATICCHECK) ./...
+	go test -count=1 -run '^TestLayers$$' ./formats
+	GOARCH=arm64 go build ./...
 
 # mount(8) looks for mount.wfs, and for mount.fuse.wfs, in /sbin alone; a PREFIX of one's own is kept to.
 SBINDIR   ?= $(if $(filter /usr /usr/local,$(PREFIX)),/sbin,$(PREFIX)/sbin)

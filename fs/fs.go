@@ -112,8 +112,8 @@ func (fs *fileSystem) Lookup(_ <-chan struct{}, header *fuse.InHeader, name stri
 	return fuse.OK
 }
 
-// sized makes the size of a node known, for which the source is read once. It says no
-// where the source does not answer.
+// sized makes the size of a node known, for which the source is read once. It reports
+// whether the source answered.
 func (fs *fileSystem) sized(n tree.Node, caller uint32) bool {
 	if n.File == nil || !n.File.Lazy() {
 		return true

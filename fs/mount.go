@@ -17,8 +17,8 @@ import (
 	"wfs/formats/tree"
 )
 
-// The read path as it was measured: splice is no lever, and asynchronous reads are worth
-// 1.6 times. With the read-ahead of raiseReadAhead, requests of 256 KiB to 1 MiB are
+// The read path as it was measured: splice gains nothing, and asynchronous reads
+// are 1.6 times as fast as synchronous ones. With the read-ahead of raiseReadAhead, requests of 256 KiB to 1 MiB are
 // equally fast, and smaller ones need smaller buffers.
 const (
 	maxRequest    = 512 << 10

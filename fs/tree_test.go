@@ -252,7 +252,7 @@ func TestXAttr(t *testing.T) {
 			t.Errorf("another name: %v", err)
 		}
 		if n, err := unix.Listxattr(filepath.Join(dir, "sub/source.bin"), buf); n != 0 || err != nil {
-			t.Errorf("a file that is no tensor: %d, %v", n, err)
+			t.Errorf("a file that is not a tensor: %d, %v", n, err)
 		}
 	}
 }

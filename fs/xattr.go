@@ -27,7 +27,7 @@ func (fs *fileSystem) GetXAttr(_ <-chan struct{}, header *fuse.InHeader, name st
 	return fill(dest, value)
 }
 
-// ListXAttr lists the names of extended attributes, each with a NUL behind it.
+// ListXAttr lists the names of extended attributes, a NUL after each.
 func (fs *fileSystem) ListXAttr(_ <-chan struct{}, header *fuse.InHeader, dest []byte) (uint32, fuse.Status) {
 	names := ""
 	for _, name := range slices.Sorted(maps.Keys(fs.attributes(header.NodeId))) {

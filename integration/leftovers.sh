@@ -1,7 +1,7 @@
 #!/bin/bash
 # leftovers.sh check COMMAND...
 # Runs COMMAND with a directory of its own for temporary files, where tests build, mount and
-# write, and fails if a mount, a process or a file is left there. What is left is ended. An
+# write, and fails if a mount, a process or a file of theirs is left there. What is left is ended. An
 # interrupt goes to COMMAND and all that it has started; it may leave files.
 set -euo pipefail
 
@@ -28,7 +28,8 @@ signal() { processes | while read -r pid; do kill "-$1" "$pid" 2>/dev/null || tr
 left() {
 	mounts | sed 's/^/mount /'
 	processes | while read -r pid; do echo "process $pid: $(tr '\0' ' ' <"/proc/$pid/cmdline")"; done
-	[[ -n $interrupted ]] || find "$TMPDIR" -xdev -mindepth 1 -maxdepth 1 -printf 'file %p\n'
+	# Not the caches that libraries put there.
+	[[ -n $interrupted ]] || find "$TMPDIR" -xdev -mindepth 1 -maxdepth 1 \( -name 'wfs-*' -o -name 'Test*' \) -printf 'file %p\n'
 }
 
 # end ends what is left: tests and daemons that get SIGTERM unmount.

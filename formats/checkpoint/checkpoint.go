@@ -38,6 +38,10 @@ type Tensor struct {
 	Hidden string
 }
 
+// PlainAttribute is why a tensor is hidden that a module of a whole model holds besides its
+// parameters and buffers: it is not in the state dict, and may be a weight all the same.
+const PlainAttribute = "plain attribute of a module"
+
 // Canonical is the tensor whose bytes and inode t shares: itself if it is not tied.
 func (t *Tensor) Canonical() *Tensor {
 	if t.Tied != nil {

@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"errors"
 	"iter"
+	"path"
 
 	"wfs/formats/source"
 )
@@ -14,7 +15,7 @@ type Model struct {
 	Path string
 	// Dir is the directory that was opened, nil for a file by itself.
 	Dir source.Dir
-	// Sets holds one weight set for each directory that has weights, the root first.
+	// Sets holds the weights of each directory that has some, the root first.
 	Sets []*Set
 	// Files are passed through.
 	Files []File
@@ -25,10 +26,13 @@ type Model struct {
 	Unpickled bool
 }
 
-// Set is the weights of one directory: one checkpoint, or the shards of one.
+// Set is weights of one directory: one checkpoint, or the shards of one.
 type Set struct {
 	// Dir is the slash-separated directory below the root, "" for the root.
-	Dir    string
+	Dir string
+	// Name tells the further sets of a directory from its first, where it is "": their
+	// single tensors lie in a directory of that name.
+	Name   string
 	Shards []Shard
 	// Index is the name of the view's index file
 	// ("model.safetensors.index.json"), "" where there is none.
@@ -97,6 +101,17 @@ func (m *Model) Count() int {
 	return n
 }
 
+// Place is the directory of the set's single tensors, below that of all.
+func (s *Set) Place() string { return path.Join(s.Dir, s.Name) }
+
+// Qualify is a key of the set as it is told from those of other sets: with their directories.
+func (s *Set) Qualify(key string) string {
+	if place := s.Place(); place != "" {
+		return place + "/" + key
+	}
+	return key
+}
+
 // Join is the path of name in the directory of the set.
 func (s *Set) Join(name string) string {
 	if s.Dir == "" {
@@ -105,7 +120,7 @@ func (s *Set) Join(name string) string {
 	return s.Dir + "/" + name
 }
 
-// Close closes every source.
+// Close closes every source, and the directory.
 func (m *Model) Close() error {
 	var errs []error
 	for _, set := range m.Sets {
@@ -118,6 +133,9 @@ func (m *Model) Close() error {
 	}
 	for _, f := range m.Files {
 		errs = append(errs, f.Close())
+	}
+	if m.Dir != nil {
+		errs = append(errs, m.Dir.Close())
 	}
 	return errors.Join(errs...)
 }

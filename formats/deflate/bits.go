@@ -79,5 +79,5 @@ func (r *bitReader) drop(n uint) {
 	r.count -= n
 }
 
-// overrun says whether bits past the end were used.
+// overrun reports whether bits past the end were used.
 func (r *bitReader) overrun() bool { return r.past > r.count }

@@ -9,7 +9,7 @@ import (
 const (
 	// windowSize is how far back a match may reach (RFC 1951, 3.2.5).
 	windowSize = 32 << 10
-	// overshoot is how far the decoder may write behind the block that it fills: two
+	// overshoot is how far the decoder may write past the block that it fills: two
 	// literals and a match of 258 bytes, copied in words.
 	overshoot = 2 + 258 + 16
 )
@@ -111,7 +111,7 @@ func (d *decoder) next() ([]byte, error) {
 	return d.out[windowSize:end], nil
 }
 
-// leave is where the decoder stands behind the block that next returned, with the
+// leave is where the decoder stands after the block that next returned, with the
 // output around it: 32 KiB before, and what a match wrote beyond the block.
 func (d *decoder) leave() (state, []byte) {
 	s := d.state

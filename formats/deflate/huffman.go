@@ -21,8 +21,8 @@ const (
 	codeBits     = 7
 )
 
-// codeLengths are the lengths of a block's codes: those of literals and lengths, and
-// behind them those of distances. All there is to know of its tables.
+// codeLengths are the lengths of a block's codes: those of literals and lengths, then
+// those of distances. The tables follow from them.
 type codeLengths struct {
 	bits             [320]uint8
 	literals, values int // of literals and lengths; of both

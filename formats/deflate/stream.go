@@ -1,10 +1,28 @@
 // Package deflate reads deflate streams (RFC 1951) at any offset, and small ones whole.
-// The libraries for it read from the beginning only, which makes a tensor that is
-// mapped, and faulted in from many places at once, cost its own size for every page.
 //
-// A stream is decoded in blocks of output, in order. What was decoded lately is kept,
-// and at intervals so is the state of the decoder: a jump backwards goes on from the
-// nearest of these points, as in zlib's examples/zran.c.
+// A stream is decoded in blocks of output, in order. What was decoded lately is kept, and
+// at intervals so is the state of the decoder (a point): a jump backwards goes on from the
+// nearest of these, as in zlib's examples/zran.c.
+//
+// # Why not a library
+//
+// compress/flate reads from the beginning only. A tensor that is mapped and faulted in from
+// many places at once would cost its own size for every page.
+//
+// github.com/klauspost/compress/flate has checkpoints since 2026 (its pull request 1154:
+// WithEobCallback, WithResumeFrom), but a program gets them at the ends of deflate blocks,
+// and the writer of a stream decides how long a block is: 16 MiB of output in one block have
+// one checkpoint, at the end. Points of this package lie within blocks too, so that the work
+// for a page does not depend on how the stream was cut. A callback also makes a copy of the
+// 32 KiB window for every block, whether it is wanted or not, and output arrives through an
+// io.Reader, where this package decodes into the block that it keeps.
+//
+// The decoder is faster on weights. On a machine with two cores, MB of output a second, the
+// best of seven runs (klauspost/compress v1.20.4, Go 1.26):
+//
+//	                                this package   klauspost   compress/flate
+//	noise in float32                         225         168               95
+//	noise in bfloat16                        169          97               70
 package deflate
 
 import (

@@ -232,7 +232,7 @@ func TestDamaged(t *testing.T) {
 	}
 	flaky.fail = false
 	if _, err := s.ReadAt(p, 5); err != nil || !bytes.Equal(p, data[5:105]) {
-		t.Errorf("behind the failure: %v", err)
+		t.Errorf("after the failure: %v", err)
 	}
 }
 
@@ -267,7 +267,7 @@ func FuzzStream(f *testing.F) {
 		if err == nil && (ours != nil || !bytes.Equal(got[:n], want)) {
 			t.Fatalf("%d of %d bytes, %v", n, len(want), ours)
 		}
-		// Damage behind the last byte does not show, because nothing asks for more.
+		// Damage past the last byte does not show, because nothing asks for more.
 		if err != nil && len(want) > 0 && ours == nil && !bytes.Equal(got[:n], want) {
 			t.Fatalf("other bytes than before %v", err)
 		}

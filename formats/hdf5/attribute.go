@@ -1,5 +1,7 @@
 package hdf5
 
+import "bytes"
+
 // Attribute is a named value of an object. Its bytes are in memory; the text of
 // variable-length strings is read when it is asked for.
 type Attribute struct {
@@ -110,6 +112,10 @@ func (m *metadata) attribute(c *cursor) (*Attribute, error) {
 	a.Dtype, a.Dims, a.Null = *el, dims, s.null
 	a.off = c.off + int64(c.pos)
 	a.data = c.next(n)
+	if a.Dtype.narrow() {
+		a.data = bytes.Clone(a.data)
+		a.Dtype.widen(a.data)
+	}
 	return a, nil
 }
 

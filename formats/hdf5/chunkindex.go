@@ -70,7 +70,9 @@ func (d *Dataset) chunks() (*chunkIndex, error) {
 		if x, ok := d.f.loaded.Load(d.addr); ok {
 			return x.(*chunkIndex), nil
 		}
-		x, err := d.loadIndex()
+		// An array has room for the greatest grid, so each chunk of today's may lie in a
+		// page of its own.
+		x, err := d.loadIndex(d.f.metadata(d.f.everything()))
 		if err != nil {
 			return nil, fmt.Errorf("chunk index: %w", err)
 		}
@@ -88,7 +90,7 @@ type indexLoader struct {
 	sorted  bool
 }
 
-func (d *Dataset) loadIndex() (*chunkIndex, error) {
+func (d *Dataset) loadIndex(m *metadata) (*chunkIndex, error) {
 	l := d.layout
 	if l.index == indexImplicit {
 		return d.implicitIndex()
@@ -97,10 +99,7 @@ func (d *Dataset) loadIndex() (*chunkIndex, error) {
 	// Each chunk has its bytes and its entry, an address at least, in the file. All
 	// indexes of a file together are held to the same bound.
 	room := uint64(d.f.size) / uint64(d.f.offsetSize)
-	in := &indexLoader{d: d, most: min(count, room), sorted: true}
-	// An array has room for the greatest grid, so each chunk of today's may lie in a page of
-	// its own.
-	in.m = d.f.metadata(d.f.everything())
+	in := &indexLoader{d: d, m: m, most: min(count, room), sorted: true}
 	var err error
 	switch l.index {
 	case indexTree1:

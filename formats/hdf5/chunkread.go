@@ -164,9 +164,7 @@ func (d *Dataset) load(place uint64, e chunkEntry, plain bool) ([]byte, error) {
 	cost := n
 	if !plain {
 		cost += int64(e.size)
-		if len(d.filters) > 1 {
-			cost += n // between two of them
-		}
+		cost += n * int64(min(2, max(0, len(d.filters)-1))) // between two of them
 	}
 	return d.f.opt.Cache.load(d.key(place), cost, func() ([]byte, error) {
 		b := make([]byte, n)

@@ -1,6 +1,7 @@
 package hdf5
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"wfs/formats/segment"
@@ -119,21 +120,22 @@ func (d *Dataset) check(m *metadata, h *header) error {
 		if len(l.chunk) != len(d.space.dims) || d.Null {
 			return fail("chunks of rank %d for a shape of rank %d", len(l.chunk), len(d.space.dims))
 		}
-		compressions := 0
-		for i := range d.filters {
-			d.because(d.filters[i].unsupported())
-			if id := d.filters[i].id; id == filterDeflate || id == filterLZF {
-				compressions++
-			}
-		}
-		if compressions > 1 { // nobody knows the size between them
-			d.because("it is compressed twice")
-		}
 		if l.chunkBytes > uint64(m.f.opt.MaxChunk) {
 			d.because(fmt.Sprintf("chunks of %d bytes; the limit is %d", l.chunkBytes, m.f.opt.MaxChunk))
 		}
 		if !d.grids() {
 			return fail("chunks of %d for a shape of %d", l.chunk, d.space.dims)
+		}
+		reason, missing := "", uint32(0)
+		steps, _, _ := d.steps(0, int(min(l.chunkBytes, uint64(m.f.opt.MaxChunk))))
+		for i := range steps {
+			if why := steps[i].unsupported(l.chunkBytes); why != "" {
+				reason = cmp.Or(reason, why)
+				missing |= 1 << i
+			}
+		}
+		if missing != 0 && d.storage == "" && !d.unused(m, missing) {
+			d.because(reason)
 		}
 	}
 	return nil
@@ -189,23 +191,36 @@ func (d *Dataset) Unsupported() string {
 // Contiguous returns where in the file the dataset's bytes are, if they are one
 // plain range of it: no chunks, no filters, nothing that was never written.
 func (d *Dataset) Contiguous() (off, n int64, ok bool) {
+	if d.Dtype.narrow() { // what ReadAt gives is not what the file has
+		return 0, 0, false
+	}
+	return d.stored()
+}
+
+// stored is Contiguous, whatever the bytes mean.
+func (d *Dataset) stored() (off, n int64, ok bool) {
 	l := d.layout
 	switch {
 	case d.storage != "" || d.size == 0:
 		return 0, 0, false
 	case l.class == layoutCompact && l.size != 0:
-		return l.off, d.size, true
+		// Data in a header are metadata: the newest may be in the cache image.
+		return l.off, d.size, len(d.f.image.overlapping(d.f.address(l.off), uint64(d.size))) == 0
 	case l.class == layoutContiguous && l.addr != undefined:
 		return d.f.offset(l.addr), d.size, true
 	}
 	return 0, 0, false
 }
 
-// ReadAt reads the dataset's bytes: elements in C order, each as it is in the file.
-// It implements io.ReaderAt for every layout.
+// ReadAt reads the dataset's bytes: elements in C order, each as it is in the file, save
+// that integers of which only some bits count are made whole ones. It implements
+// io.ReaderAt for every layout.
 func (d *Dataset) ReadAt(p []byte, off int64) (int, error) {
 	if reason := d.Unsupported(); reason != "" {
 		return 0, fmt.Errorf("dataset at address %#x: %w", d.addr, &UnsupportedError{reason})
+	}
+	if d.Dtype.narrow() {
+		return d.readNarrow(p, off)
 	}
 	return d.readRaw(p, off)
 }
@@ -228,8 +243,14 @@ func (d *Dataset) readRaw(p []byte, off int64) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	if at, _, ok := d.Contiguous(); ok {
+	if at, _, ok := d.stored(); ok {
 		if err := segment.ReadFull(d.f.r, p, at+off); err != nil {
+			return 0, fmt.Errorf("hdf5: dataset at address %#x, byte %d: %w", d.addr, off, err)
+		}
+		return len(p), end
+	}
+	if d.layout.class == layoutCompact && d.layout.size != 0 {
+		if err := d.f.readStructure(p, d.f.address(d.layout.off+off)); err != nil {
 			return 0, fmt.Errorf("hdf5: dataset at address %#x, byte %d: %w", d.addr, off, err)
 		}
 		return len(p), end

@@ -40,7 +40,7 @@ type Kind uint8
 const (
 	KindNone       Kind = iota // see Datatype.Reason
 	KindInt                    // two's complement; enumerations other than bool too
-	KindUint                   //
+	KindUint                   // bitfields too, as h5py has them
 	KindFloat                  // IEEE 754: 2, 4 or 8 bytes
 	KindBFloat16               // 8 bits of exponent, 7 of mantissa
 	KindFloat8E4M3             //
@@ -76,6 +76,8 @@ type Datatype struct {
 	// types they are nil.
 	Dims []uint64
 	Base *Datatype
+
+	precision, offset uint // of narrow integers, in bits; zero for all others
 
 	padding uint8 // of strings: 0 ends in NUL, 1 padded with NUL, 2 with spaces
 }

@@ -37,7 +37,7 @@ func decodeDatatype(c *cursor, depth int) (*Datatype, error) {
 	}
 	var err error
 	switch t.Class {
-	case ClassFixed:
+	case ClassFixed, ClassBitfield:
 		t.fixed(c, flags)
 	case ClassFloat:
 		t.float(c, flags)
@@ -46,9 +46,6 @@ func decodeDatatype(c *cursor, depth int) (*Datatype, error) {
 		t.refuse("time type")
 	case ClassString:
 		t.Kind, t.padding = KindString, uint8(flags&15)
-	case ClassBitfield:
-		c.skip(4)
-		t.refuse("bitfield type")
 	case ClassOpaque:
 		t.Kind = KindOpaque
 		t.Tag, _, _ = strings.Cut(string(c.next(uint64(flags&255))), "\x00")
@@ -83,14 +80,19 @@ func order(flags uint32) ByteOrder {
 func (t *Datatype) fixed(c *cursor, flags uint32) {
 	offset, precision := c.u16(), c.u16()
 	t.Order, t.Kind = order(flags), KindUint
-	if flags&8 != 0 {
+	if flags&8 != 0 && t.Class == ClassFixed {
 		t.Kind = KindInt
 	}
+	whole := offset == 0 && uint64(precision) == 8*t.Size
 	switch {
-	case offset != 0 || uint64(precision) != 8*t.Size:
-		t.refuse("integers of %d bits at bit %d of %d bytes", precision, offset, t.Size)
 	case t.Size > 8 || t.Size&(t.Size-1) != 0:
-		t.refuse("integers of %d bytes", t.Size)
+		t.refuse("%ss of %d bytes", t.Class, t.Size)
+	case precision == 0 || uint64(offset)+uint64(precision) > 8*t.Size:
+		t.refuse("%ss of %d bits at bit %d of %d bytes", t.Class, precision, offset, t.Size)
+	case !whole && t.Class == ClassBitfield: // the library converts them to nothing
+		t.refuse("bitfields of %d bits at bit %d of %d bytes", precision, offset, t.Size)
+	case !whole:
+		t.precision, t.offset = uint(precision), uint(offset)
 	}
 	if t.Size == 1 {
 		t.Order = LittleEndian
@@ -201,10 +203,13 @@ func (t *Datatype) enum(c *cursor, version uint8, count, depth int) error {
 		}
 	}
 	values := c.next(uint64(count) * base.Size)
-	if base.Size != t.Size || base.Class != ClassFixed {
+	switch {
+	case base.Size != t.Size || base.Class != ClassFixed:
 		t.refuse("enumeration of %s", base.Class)
+	case base.narrow():
+		t.refuse("enumeration of integers of %d bits", base.precision)
 	}
-	if count == 2 && string(values) == "\x00\x01" && first == "FALSE" && second == "TRUE" {
+	if t.Kind != KindNone && count == 2 && string(values) == "\x00\x01" && first == "FALSE" && second == "TRUE" {
 		t.Kind = KindBool
 	}
 	return nil

@@ -17,11 +17,15 @@
 // read straight into the caller's buffer. Chunked data need the chunk index
 // (chunkindex*.go), which is loaded at the first read; the range is cut into boxes
 // (box.go), each box is met with the chunk grid, and each chunk is read, run
-// backwards through its filters (filter.go, lzf.go, shuffle.go, fletcher.go) and copied out, several side by side (chunkread.go). A small chunk that
-// lies whole in the request is decoded for it alone, into the caller's buffer where it
-// fits; others pass through a ChunkCache (cache.go), which has a hard cap and is shared
-// by all files of a mount. Large chunks are decoded ahead of a reader that goes through
-// them in order (readahead.go).
+// backwards through its filters (filter.go, and a file for each of them) and copied
+// out, several side by side (chunkread.go). A small chunk that lies whole in the
+// request is decoded for it alone, into the caller's buffer where it fits; others pass
+// through a ChunkCache (cache.go), which has a hard cap and is shared by all files of a
+// mount. Large chunks are decoded ahead of a reader that goes through them in order
+// (readahead.go).
+//
+// A program may have left an image of its metadata cache in the file; then structures
+// are read from there rather than at their addresses (cacheimage.go).
 //
 // # What a file cannot do
 //

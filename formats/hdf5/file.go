@@ -43,6 +43,8 @@ type File struct {
 	groupK     int // B-tree v1 nodes of groups have up to 2K children
 	root       uint64
 	sohm       []sharedIndex
+	image      *cacheImage // nil if there is none
+	leftOpen   bool
 
 	indexes flight[uint64, *chunkIndex] // by address of the dataset's object header
 	loaded  sync.Map                    // the same, once loaded
@@ -67,6 +69,11 @@ func Open(r io.ReaderAt, size int64, opt Options) (*File, error) {
 	}
 	return f, nil
 }
+
+// LeftOpen reports whether the file says that a program has it open for writing: it runs
+// still, or ended without closing the file. What was written last may be missing, or
+// there in part. The library refuses such files.
+func (f *File) LeftOpen() bool { return f.leftOpen }
 
 // Root is the root group.
 func (f *File) Root() (*Group, error) {

@@ -54,12 +54,6 @@ func (m *metadata) object(addr uint64) (Object, error) {
 		return nil, err
 	}
 	n := node{m.f, addr, m}
-	for i := range h.messages {
-		// The writer says that no reader may ignore this message (IV.A.1).
-		if msg := &h.messages[i]; msg.kind > 0x18 && msg.flags&flagFailUnknown != 0 {
-			return nil, msg.cursor("object header message").errorf("unknown type %#x", msg.kind)
-		}
-	}
 	// The order is that of H5O__obj_class_real.
 	switch {
 	case h.find(messageSymbolTable) != nil || h.find(messageLinkInfo) != nil:

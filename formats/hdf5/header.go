@@ -16,7 +16,11 @@ const (
 	messageContinuation = 0x10
 	messageSymbolTable  = 0x11
 	messageAttributes   = 0x15
+	messageCacheImage   = 0x18
 )
+
+// unknown reports whether the format defines no message of a type (H5O_msg_class_g).
+func unknown(kind uint16) bool { return kind == 0x09 || kind > messageCacheImage }
 
 // Flags of header messages.
 const (
@@ -171,6 +175,10 @@ func (h *header) add(in *cursor, kind, n uint16, flags uint8, blocks []block) ([
 	}
 	if kind == 0 { // NIL
 		return blocks, nil
+	}
+	// The writer says that no reader may pass over this message (IV.A.1).
+	if flags&flagFailUnknown != 0 && unknown(kind) {
+		return nil, msg.cursor("object header message").errorf("unknown type %#x, which must not be ignored", kind)
 	}
 	if kind != messageContinuation {
 		h.messages = append(h.messages, msg)

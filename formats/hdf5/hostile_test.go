@@ -70,7 +70,7 @@ func TestMutations(t *testing.T) {
 		rounds = 30
 	}
 	random := rand.New(rand.NewPCG(1, 2))
-	for _, name := range fixtures {
+	for _, name := range append([]string{"filters.h5", "image.h5", "links.h5"}, fixtures...) {
 		whole := fixture(t, name)
 		for range rounds {
 			b := bytes.Clone(whole)
@@ -125,7 +125,7 @@ func processorTime(t *testing.T) time.Duration {
 
 // FuzzOpen walks and reads whatever it is given.
 func FuzzOpen(f *testing.F) {
-	for _, name := range []string{"seed-old.h5", "seed-new.h5"} {
+	for _, name := range []string{"seed-old.h5", "seed-new.h5", "filters.h5", "image.h5", "links.h5", "dag.h5"} {
 		f.Add(fixture(f, name))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

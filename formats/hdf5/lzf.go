@@ -45,3 +45,28 @@ func unLZF(dst, src []byte) bool {
 	}
 	return n == len(dst)
 }
+
+// lzfSize is the size that src decompresses to, from the lengths of its runs.
+func lzfSize(src []byte) (uint64, bool) {
+	n := 0
+	for i := 0; i < len(src); {
+		control := int(src[i])
+		i++
+		if control < 32 {
+			i += control + 1
+			n += control + 1
+			continue
+		}
+		length := control >> 5
+		if length == 7 {
+			if i >= len(src) {
+				return 0, false
+			}
+			length += int(src[i])
+			i++
+		}
+		i++
+		n += length + 2
+	}
+	return uint64(n), true
+}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"sync"
-	"wfs/formats/segment"
 )
 
 // undefined is the address that means "nowhere" (all bits set, I.A), whatever its
@@ -44,7 +43,7 @@ func (m *metadata) bytes(addr, n uint64, what string) ([]byte, error) {
 		return nil, &FormatError{off, what + ": more structures than the file can hold"}
 	}
 	b := make([]byte, n)
-	if err := segment.ReadFull(m.f.r, b, off); err != nil {
+	if err := m.f.readStructure(b, addr); err != nil {
 		return nil, fmt.Errorf("hdf5: %s at offset %d: %w", what, off, err)
 	}
 	return b, nil
@@ -79,6 +78,9 @@ func (m *metadata) checked(addr, n uint64, signature, what string) (*cursor, err
 // offset is where in the file an address lies: addresses count from the
 // superblock, which a user block may precede.
 func (f *File) offset(addr uint64) int64 { return f.base + int64(addr) }
+
+// address is the inverse of offset.
+func (f *File) address(off int64) uint64 { return uint64(off - f.base) }
 
 // span checks that n bytes at an address lie inside the file and returns their offset.
 func (f *File) span(addr, n uint64, what string) (int64, error) {

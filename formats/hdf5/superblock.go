@@ -29,7 +29,7 @@ func (f *File) readSuperblock() error {
 	case 0, 1:
 		err = f.superblock01(c, version)
 	case 2, 3:
-		err = f.superblock23(m, c)
+		err = f.superblock23(m, c, version)
 	default:
 		err = c.errorf("version %d", version)
 	}
@@ -75,11 +75,15 @@ func (f *File) superblock01(c *cursor, version uint8) error {
 	return f.checkEnd(c, base, end)
 }
 
-func (f *File) superblock23(m *metadata, c *cursor) error {
+func (f *File) superblock23(m *metadata, c *cursor, version uint8) error {
+	const writing, manyReaders = 1, 4 // H5F_SUPER_WRITE_ACCESS, H5F_SUPER_SWMR_ACCESS
 	if err := f.widths(c); err != nil {
 		return err
 	}
-	c.skip(1) // consistency flags
+	// Before version 3 the consistency flags mean nothing (H5Fint.c, H5F_open).
+	if flags := c.u8(); version >= 3 {
+		f.leftOpen = flags&(writing|manyReaders) != 0
+	}
 	base := c.address()
 	extension := c.address()
 	end := c.address()
@@ -116,17 +120,26 @@ func (f *File) checkEnd(c *cursor, base, end uint64) error {
 		return err
 	}
 	if end != undefined && base != undefined && end >= base && end-base > uint64(f.size-f.base) {
+		if f.leftOpen {
+			return c.errorf("the file is cut short, and its writer has not closed it: %d bytes of %d", f.size-f.base, end-base)
+		}
 		return c.errorf("the file is cut short: %d bytes of %d", f.size-f.base, end-base)
 	}
 	return nil
 }
 
-// readExtension reads the superblock extension (II.C): an object header, of which
-// only the table of shared messages matters to a reader.
+// readExtension reads the superblock extension (II.C): an object header, of which the
+// image of the metadata cache and the table of shared messages matter to a reader. The
+// image is first: the table may be in it.
 func (m *metadata) readExtension(addr uint64) error {
 	h, err := m.header(addr)
 	if err != nil {
 		return err
+	}
+	if msg := h.find(messageCacheImage); msg != nil {
+		if err := m.readCacheImage(msg); err != nil {
+			return err
+		}
 	}
 	for i := range h.messages {
 		if h.messages[i].kind != messageSharedTable {

@@ -13,24 +13,57 @@ const (
 
 var errNoObject = errors.New("no such object")
 
+// maxAgain bounds the names that a walk gives below groups that it gave before: few
+// groups that hold each other several times make names without end.
+const maxAgain = 1 << 16
+
 // walker is one walk over the links of a file.
 type walker struct {
-	m    *metadata
-	root *Group
-	fn   func(path string, obj Object) error
-	seen map[uint64]bool // groups that were walked into
+	m      *metadata
+	root   *Group
+	fn     func(path string, obj Object) error
+	walked map[uint64]*walked // groups, by address
+	later  []laterLink        // what is followed when all else was given
+	second bool               // it is being followed
+	links  int
+	again  int   // links below groups that were walked before
+	spare  int64 // bytes that those must leave to be read
 	// Of the groups that soft links led through:
 	groups map[uint64]*Group
 	names  map[uint64]map[string]Link
-	links  int
 	steps  int // along soft links
 }
 
-// Walk calls fn for every link of the file but the root: groups before what is in
-// them. The path has no leading slash. An object with several hard links is given
-// once for each, with one address; what is in a group is given once. A soft link
-// is given as the object it leads to; a link that leads out of the file, to nothing
-// or to something broken, as an *Unreachable. An error from fn ends the walk.
+// walked is what is remembered of a group when all below it was given.
+type walked struct {
+	path  string
+	links int   // below it
+	bytes int64 // of structures that were read for them
+}
+
+// place is where a walk is: a group and those that it is in.
+type place struct {
+	*Group
+	path  string // ends in a slash; empty for the root
+	up    *place
+	depth int
+	again bool // it was walked before
+}
+
+// laterLink is a soft link, or a further hard link to a group.
+type laterLink struct {
+	at *place
+	l  Link
+}
+
+// Walk calls fn for every name of an object but the root's: groups before what is in
+// them. The path has no leading slash. An object that has several names is given with
+// each of them, and with one address; the same holds for what is in a group that has
+// several. The first names are those along hard links; soft links and the further names
+// of groups come last. A link that leads out of the file, to nothing or to something
+// broken is given as an *Unreachable, and so is one back to a group that it is in, and
+// one to a group whose names are too many to give them all again. An error from fn ends
+// the walk.
 func (f *File) Walk(fn func(path string, obj Object) error) error {
 	root, err := f.Root()
 	if err != nil {
@@ -38,61 +71,120 @@ func (f *File) Walk(fn func(path string, obj Object) error) error {
 	}
 	w := &walker{
 		m: f.metadata(f.everything()), root: root, fn: fn,
-		seen: map[uint64]bool{f.root: true}, groups: map[uint64]*Group{}, names: map[uint64]map[string]Link{},
+		walked: map[uint64]*walked{}, groups: map[uint64]*Group{}, names: map[uint64]map[string]Link{},
 	}
+	w.spare = w.m.left / 4
 	defer func() { w.m.heaps = heapCache{} }() // objects keep w.m
 	links, err := w.m.links(root)
 	if err != nil {
 		return err
 	}
-	return w.group(root, links, "", 0)
-}
-
-func (w *walker) group(g *Group, links []Link, prefix string, depth int) error {
-	for i := range links {
-		if w.links++; w.links > w.m.f.opt.MaxObjects {
-			return &FormatError{w.m.f.offset(g.addr), fmt.Sprintf("group: the file has more than %d links", w.m.f.opt.MaxObjects)}
-		}
-		if err := w.link(g, &links[i], prefix+links[i].Name, depth); err != nil {
+	if err := w.group(&place{Group: root}, links); err != nil {
+		return err
+	}
+	w.second = true
+	for i := range w.later {
+		if err := w.link(w.later[i].at, &w.later[i].l); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w *walker) link(g *Group, l *Link, path string, depth int) error {
-	obj, below, err := w.look(g, l, depth)
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	if err := w.fn(path, obj); err != nil {
-		return err
-	}
-	if sub, ok := obj.(*Group); ok && below != nil {
-		return w.group(sub, below, path+"/", depth+1)
+// left is how many bytes of structures may still be read.
+func (w *walker) left() int64 {
+	w.m.mu.Lock()
+	defer w.m.mu.Unlock()
+	return w.m.left
+}
+
+// group gives what is in a group.
+func (w *walker) group(at *place, links []Link) error {
+	for i := range links {
+		if at.again {
+			if w.again++; w.again > maxAgain || w.left() < w.spare {
+				reason := "too many names in groups that have several: not all are listed"
+				return w.fn(at.path+links[i].Name, &Unreachable{node: at.node, Reason: reason})
+			}
+		} else if w.links++; w.links > w.m.f.opt.MaxObjects {
+			return &FormatError{w.m.f.offset(at.addr), fmt.Sprintf("group: the file has more than %d links", w.m.f.opt.MaxObjects)}
+		}
+		if links[i].Kind == SoftLink && !w.second {
+			w.later = append(w.later, laterLink{at, links[i]})
+			continue
+		}
+		if err := w.link(at, &links[i]); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// look opens the object of a link, and lists what is below it if it is to be walked
-// into.
-func (w *walker) look(g *Group, l *Link, depth int) (obj Object, below []Link, err error) {
+// link gives the object of a link, and what is below it.
+func (w *walker) link(at *place, l *Link) error {
+	path := at.path + l.Name
+	obj, below, left, err := w.look(at, l)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	sub, ok := obj.(*Group)
+	if !ok {
+		return w.fn(path, obj)
+	}
+	before := w.walked[sub.addr]
+	if before != nil && !w.second {
+		w.later = append(w.later, laterLink{at, *l})
+		return nil
+	}
+	if err := w.fn(path, obj); err != nil {
+		return err
+	}
+	links := w.links
+	err = w.group(&place{sub, path + "/", at, at.depth + 1, at.again || before != nil}, below)
+	if err == nil && before == nil {
+		w.m.mu.Lock()
+		defer w.m.mu.Unlock()
+		w.walked[sub.addr] = &walked{path, w.links - links, left - w.m.left}
+	}
+	return err
+}
+
+// look opens the object of a link and, if it is a group that is to be walked into now,
+// lists what is in it. What could be read before is returned too.
+func (w *walker) look(at *place, l *Link) (obj Object, below []Link, left int64, err error) {
 	w.m.mu.Lock()
 	defer w.m.mu.Unlock()
-	obj, err = w.open(g, l, 0)
-	if sub, ok := obj.(*Group); err == nil && ok && l.Kind == HardLink && !w.seen[sub.addr] {
-		w.seen[sub.addr] = true
-		if depth >= maxDepth {
-			err = &UnsupportedError{fmt.Sprintf("groups nested more than %d deep", maxDepth)}
-		} else {
+	left = w.m.left
+	obj, err = w.open(at.Group, l, 0)
+	if sub, ok := obj.(*Group); err == nil && ok {
+		before := w.walked[sub.addr]
+		switch reason := w.refused(at, sub, before); {
+		case reason != "":
+			err = &UnsupportedError{reason}
+		case before == nil || w.second:
 			below, err = w.m.links(sub)
 		}
 	}
 	if err != nil {
 		obj, err = w.unreachable(l, err)
-		return obj, nil, err
 	}
-	return obj, below, nil
+	return obj, below, left, err
+}
+
+// refused says why what is below a group is not given at a place, or "".
+func (w *walker) refused(at *place, sub *Group, before *walked) string {
+	for up := at; up != nil; up = up.up {
+		if up.addr == sub.addr {
+			return fmt.Sprintf("it leads back to /%s, a group that it is in", strings.TrimSuffix(up.path, "/"))
+		}
+	}
+	switch {
+	case at.depth >= maxDepth:
+		return fmt.Sprintf("groups nested more than %d deep", maxDepth)
+	case before != nil && w.second && (w.again+before.links > maxAgain || w.m.left-before.bytes < w.spare):
+		return fmt.Sprintf("the same group as /%s, whose names are too many to list them again", before.path)
+	}
+	return ""
 }
 
 // unreachable turns an error of one object into an object that says so. An error of

@@ -124,12 +124,99 @@ func TestOpen(t *testing.T) {
 		{"a training", map[string]string{
 			"model.safetensors": "x", "optimizer.pt": "o", "scheduler.pt": "s", "rng_state.pth": "r", "rng_state_3.pth": "r",
 			"training_args.bin": "t", "trainer_state.json": "{}", "global_step7/mp_rank_00_model_states.pt": "d"},
-			"model.safetensors=model.safetensors +optimizer.pt +rng_state.pth +rng_state_3.pth +scheduler.pt +trainer_state.json +training_args.bin", ""},
+			"model.safetensors=model.safetensors +optimizer.pt +rng_state.pth +rng_state_3.pth +scheduler.pt +trainer_state.json +training_args.bin +global_step7/mp_rank_00_model_states.pt", ""},
 		{"other forms", map[string]string{
 			"model.safetensors": "x", "original/consolidated.00.pth": "o", "original/params.json": "p", "onnx/model.onnx": "n",
 			"onnx/model.onnx_data": "n", "model-q4.gguf": "g", "flax_model.msgpack": "f", ".cache/huggingface/x.lock": "", ".git/HEAD": "",
 			"__pycache__/a.pyc": "", ".gitattributes": "g"},
 			"model.safetensors=model.safetensors +.gitattributes +original/params.json", ""},
+		{"accelerate's state", map[string]string{
+			"pytorch_model.bin": "m", "pytorch_model_1.bin": "another model", "optimizer.bin": "o", "optimizer_1.bin": "o", "scheduler.bin": "s",
+			"scheduler_1.bin": "s", "sampler.bin": "s", "sampler_1.bin": "s", "dl_state_dict.bin": "d", "scaler.pt": "s", "random_states_0.pkl": "r", "custom_checkpoint_0.pkl": "c"},
+			"model.safetensors=pytorch_model.bin +custom_checkpoint_0.pkl +dl_state_dict.bin +optimizer.bin +optimizer_1.bin +pytorch_model_1.bin " +
+				"+random_states_0.pkl +sampler.bin +sampler_1.bin +scaler.pt +scheduler.bin +scheduler_1.bin", ""},
+		{"what is no form of the model", map[string]string{
+			"model.safetensors": "x", "v_head.bin": "v", "model.lora.safetensors": "l", "projector.safetensors": "p", "vocab.bin": "v",
+			"tokenizer.onnx": "t", "mmproj-F16.gguf": "p", "value_head.pth": "v", "pytorch_model_fsdp.bin": "f", "model_head.bin": "h",
+			"ip_adapter.bin": "i", "special/flax_model.msgpack": "a model of its own", "tokenizer.model": "t"},
+			"model.safetensors=model.safetensors +ip_adapter.bin +mmproj-F16.gguf +model.lora.safetensors +model_head.bin +projector.safetensors " +
+				"+pytorch_model_fsdp.bin +tokenizer.model +tokenizer.onnx +v_head.bin +value_head.pth +vocab.bin +special/flax_model.msgpack", ""},
+		{"forms of the model", map[string]string{
+			"model.safetensors": "x", "pytorch_model.bin": "", "pytorch_model.fp16.bin": "", "model.non_ema.safetensors": "", "model-00001-of-00002.safetensors": "",
+			"pytorch_model.bin.index.json": "", "tf_model.h5": "", "flax_model.msgpack": "", "rust_model.ot": "", "model.onnx": "", "model_quantized.onnx": "",
+			"model.onnx_data": "", "64.tflite": "", "model.gguf": "", "consolidated.00.pth": "", "consolidated.safetensors": "", "model_fp16.safetensors": "",
+			"onnx/decoder_model_merged_q4.onnx": "", "onnx/vision_encoder.onnx": "", "openvino/openvino_model.bin": "", "openvino/openvino_model.xml": "",
+			"original/consolidated.00.pth": "", "original/tokenizer.model": "", "flax_model.msgpack.index.json": "", "flax_model-00001-of-00002.msgpack": "",
+			"tf_model-00001-of-00002.h5": "", "tf_model.h5.index.json": "", "pytorch_model.pt": ""},
+			"model.safetensors=model.safetensors +original/tokenizer.model", ""},
+		{"an adapter beside a model", map[string]string{
+			"pytorch_model.bin": "m", "adapter_model.bin": "a", "adapter_config.json": "{}", "adapter_model.fp16.bin": "another variant"},
+			"model.safetensors=pytorch_model.bin adapter_model.safetensors=adapter_model.bin +adapter_config.json", ""},
+		{"sets in one directory", map[string]string{
+			"model.safetensors": "m", "adapter_model.safetensors": "a", "adapter_model.bin": "a", "pytorch_lora_weights.safetensors": "l",
+			"open_clip_model.safetensors": "o", "open_clip_pytorch_model.bin": "o", "pytorch_model.bin": "m", "diffusion_pytorch_model.bin": "d"},
+			"model.safetensors=model.safetensors diffusion_pytorch_model.safetensors=diffusion_pytorch_model.bin adapter_model.safetensors=adapter_model.safetensors " +
+				"pytorch_lora_weights.safetensors=pytorch_lora_weights.safetensors open_clip_model.safetensors=open_clip_model.safetensors", ""},
+		{"a set that would share its name", map[string]string{"model.safetensors": "m", "adapter_model.bin": "a", "adapter_model/x.txt": ""},
+			"model.safetensors=model.safetensors +adapter_model.bin +adapter_model/x.txt", ""},
+		{"open_clip", map[string]string{"open_clip_pytorch_model.bin": "o", "open_clip_config.json": "{}"},
+			"open_clip_model.safetensors=open_clip_pytorch_model.bin +open_clip_config.json", ""},
+		{"a lone model.pth", map[string]string{"model.pth": "o", "config.json": "{}", "README.md": "", "optimizer.pth": "o"},
+			"model.safetensors=model.pth +README.md +config.json +optimizer.pth", ""},
+		{"a lone file", map[string]string{"vit_tiny.augreg.pth": "o", "config.json": "{}"}, "vit_tiny.augreg.safetensors=vit_tiny.augreg.pth +config.json", ""},
+		{"a lone file in three forms", map[string]string{"best.ckpt": "o", "best.safetensors": "o", "best.onnx": "o", "labels.txt": ""},
+			"best.safetensors=best.safetensors +labels.txt", ""},
+		{"a lone file beside a vocabulary", map[string]string{"final-model.pt": "m", "vocab.bin": "v", "labels.pkl": "l", "dict.pt": "d"},
+			"final-model.safetensors=final-model.pt +dict.pt +labels.pkl +vocab.bin", ""},
+		{"a lone .pth.tar", map[string]string{"checkpoint.pth.tar": "m", "config.yaml": ""}, "checkpoint.safetensors=checkpoint.pth.tar +config.yaml", ""},
+		{"a lone pickle", map[string]string{"network.pkl": "m"}, "network.safetensors=network.pkl", ""},
+		{"a lone pytorch_model.pt", map[string]string{"pytorch_model.pt": "o"}, "model.safetensors=pytorch_model.pt", ""},
+		{"a lone file beside checkpoints", map[string]string{"my.pt": "o", "config.json": "{}", "checkpoint-5/model.safetensors": "m"},
+			"my.safetensors=my.pt checkpoint-5/model.safetensors=model.safetensors +config.json", ""},
+		{"a lone index", map[string]string{"big.safetensors.index.json": `{"weight_map":{"big-00001-of-00001":"big-00001-of-00001.safetensors"}}`, "big-00001-of-00001.safetensors": "x"},
+			"big-00001-of-00001.safetensors=big-00001-of-00001.safetensors big.safetensors.index.json", ""},
+		{"an unpacked .keras", map[string]string{"model.weights.h5": "w", "config.json": "{}", "metadata.json": "{}", "assets/vocab.txt": ""},
+			"model.safetensors=model.weights.h5 +config.json +metadata.json +model.weights.h5 +assets/vocab.txt", ""},
+		{"a preset of keras-hub", map[string]string{"model.weights.h5": "w", "task.weights.h5": "t", "task.json": "{}", "config.json": "{}", "assets/tokenizer/vocab.txt": ""},
+			"model.safetensors=model.weights.h5 +config.json +model.weights.h5 +task.json +task.weights.h5 +assets/tokenizer/vocab.txt", ""},
+		{"Keras's shards", map[string]string{"model.weights.json": `{"weight_map":{"/a":["model_00000.weights.h5"],"/b":"model_00001.weights.h5"}}`,
+			"model_00000.weights.h5": "", "model_00001.weights.h5": ""},
+			"model-00001-of-00002.safetensors=model_00000.weights.h5 model-00002-of-00002.safetensors=model_00001.weights.h5 model.safetensors.index.json " +
+				"+model.weights.json +model_00000.weights.h5 +model_00001.weights.h5", ""},
+		{"Keras's shards by another name", map[string]string{"my.weights.json": `{"weight_map":{"/a":["my_00000.weights.h5"]}}`, "my_00000.weights.h5": ""},
+			"my-00001-of-00001.safetensors=my_00000.weights.h5 my.safetensors.index.json +my.weights.json +my_00000.weights.h5", ""},
+		{"Keras's shard outside", map[string]string{"model.weights.json": `{"weight_map":{"/a":["../x.weights.h5"]}}`}, "", "not a file of its directory"},
+		{"Keras's index of numbers", map[string]string{"model.weights.json": `{"weight_map":{"/a":[7]}}`}, "", "something else than names of files"},
+		{"Keras's index of objects", map[string]string{"model.weights.json": `{"weight_map":{"/a":[["x"]]}}`}, "", "something else than names of files"},
+		{"Keras's index cut short", map[string]string{"model.weights.json": `{"weight_map":{"/a":["x"`}, "", "unexpected EOF"},
+		{"Keras's index of nothing", map[string]string{"model.weights.json": `{"weight_map":{"/a":[]}}`}, "", "names no shards"},
+		{"TensorFlow's shards", map[string]string{
+			"tf_model.h5.index.json":     `{"weight_map":{"tf_bert/tf_model-00001-of-00002":"tf_model-00001-of-00002.h5","tf_model-00002-of-00002":"tf_model-00002-of-00002.h5"}}`,
+			"tf_model-00001-of-00002.h5": "", "tf_model-00002-of-00002.h5": "", "config.json": "{}"},
+			"model-00001-of-00002.safetensors=tf_model-00001-of-00002.h5 model-00002-of-00002.safetensors=tf_model-00002-of-00002.h5 model.safetensors.index.json +config.json", ""},
+		{"TensorFlow's shard without its tensor", map[string]string{
+			"tf_model.h5.index.json": `{"weight_map":{"tf_bert/x":"tf_model-1.h5"}}`, "tf_model-1.h5": ""}, "", `tensor "tf_bert/x"`},
+		{"a link that leads nowhere beside another form", map[string]string{"model.safetensors": "-> nowhere", "pytorch_model.bin": "x"},
+			"model.safetensors=pytorch_model.bin", ""},
+		{"a shard's link leads nowhere", map[string]string{
+			"model.safetensors.index.json": `{"weight_map":{"a":"a.safetensors"}}`, "a.safetensors": "-> ../blobs/0"}, "", "it names a.safetensors, which is a link to a file that is not there"},
+		{"a tree of models", map[string]string{"a/model.safetensors": "", "b/pytorch_model.bin": "", "c/d/my.pt": "", "c/e.txt": "", "loras/x.safetensors": "", "loras/y.safetensors": ""},
+			"", "it holds 5 models: mount one of a, b, c/d, loras/x.safetensors, loras/y.safetensors"},
+		{"a tree of pipelines", map[string]string{"sd/model_index.json": "{}", "sd/unet/diffusion_pytorch_model.bin": "", "sd/vae/diffusion_pytorch_model.bin": "", "big.gguf": "", "x.ckpt": "", "b/pytorch_model.bin": ""},
+			"", "it holds 3 models: mount one of x.ckpt, b, sd"},
+		{"a tree of cached models", map[string]string{"models--a--b/refs/main": "1", "models--a--b/snapshots/1/model.safetensors": "", "models--c/refs/main": "1", "models--c/blobs/1": "", "models--c/snapshots/1/x": ""},
+			"", "it holds 2 models: mount one of models--a--b, models--c"},
+		{"one model below", map[string]string{"sub/pytorch_model.bin": "x", "sub/config.json": "{}"}, "sub/model.safetensors=pytorch_model.bin +sub/config.json", ""},
+		{"shards without an index", map[string]string{"model-00001-of-00002.safetensors": "", "model-00002-of-00002.safetensors": ""}, "",
+			"it holds shards, model-*-of-00002.safetensors (2 files), without their index file"},
+		{"a SavedModel", map[string]string{"saved_model.pb": "", "keras_metadata.pb": "", "variables/variables.index": "", "variables/variables.data-00000-of-00001": ""}, "", "it is a SavedModel of TensorFlow"},
+		{"a SavedModel below", map[string]string{"1/saved_model.pb": "", "1/variables/variables.index": ""}, "", "it is a SavedModel of TensorFlow"},
+		{"a checkpoint of TensorFlow", map[string]string{"ckpt-1.index": "", "ckpt-1.data-00000-of-00001": "", "checkpoint": ""}, "", "it is a checkpoint of TensorFlow"},
+		{"a distributed checkpoint", map[string]string{".metadata": "", "__0_0.distcp": ""}, "", "it is a distributed checkpoint of torch"},
+		{"DeepSpeed's", map[string]string{"zero_to_fp32.py": "", "latest": "", "global_step5/mp_rank_00_model_states.pt": ""}, "", "zero_to_fp32.py makes one file of it"},
+		{"GGUF alone", map[string]string{"a.Q4.gguf": "", "b.Q8.gguf": "", "config.json": ""}, "", "its weights are GGUF"},
+		{"an unpacked torch file", map[string]string{"archive/data.pkl": "", "archive/version": "", "archive/data/0": ""}, "", "it is a torch file that was unpacked"},
+		{"nothing", map[string]string{"config.json": "{}", "tokenizer.json": "{}"}, "", "it holds no model.safetensors"},
 		{"one shard twice", map[string]string{
 			"pytorch_model.bin.index.json": `{"weight_map":{"a":"a.bin","model-a":"model-a.bin"}}`, "a.bin": "x", "model-a.bin": "y"},
 			"", "would both be shown as model-a.safetensors"},
@@ -138,10 +225,10 @@ func TestOpen(t *testing.T) {
 			"pytorch_model.bin.index.json": `{"weight_map":{"a":"a.bin"}}`, "a.bin": "-> /etc/hostname"}, "", "leaves the directory"},
 		{"dangling link", map[string]string{"model.safetensors": "x", "config.json": "-> nowhere", "latest": "-> ."},
 			"model.safetensors=model.safetensors", ""},
-		{"dangling weights", map[string]string{"model.safetensors": "-> nowhere"}, "", "no such file"},
+		{"dangling weights", map[string]string{"model.safetensors": "-> nowhere"}, "", "model.safetensors is a link to a file that is not there"},
 		{"one file of another name", map[string]string{"a/lora.pt": "x", "readme.md": "y"}, "", "mount its weight file by itself: a/lora.pt"},
 		{"files of other names", map[string]string{"1.pt": "", "2.pth": "", "3.ckpt": "", "4.bin": "", "5.safetensors": "", "6.pt": "", "7.pt": ""},
-			"", "mount one of its weight files by itself: 1.pt, 2.pth, 3.ckpt, 4.bin, 5.safetensors and 2 more"},
+			"", "mount one of its weight files by itself: 1.pt, 2.pth, 3.ckpt, 4.bin, 5.safetensors, 6.pt, 7.pt"},
 		{"leaving link", map[string]string{"pytorch_model.bin": "x", "secret.txt": "-> /etc/hostname"}, "model.safetensors=pytorch_model.bin", ""},
 		{"weights outside", map[string]string{"pytorch_model.bin": "-> /etc/hostname"}, "", "leaves the directory"},
 		{"index outside", map[string]string{"pytorch_model.bin.index.json": `{"weight_map":{"a":"../x.bin"}}`}, "", "not a file of its directory"},
@@ -149,7 +236,7 @@ func TestOpen(t *testing.T) {
 		{"missing shard", map[string]string{"pytorch_model.bin.index.json": `{"weight_map":{"a":"x.bin"}}`}, "", "x.bin, which is missing"},
 		{"missing tensor", map[string]string{"pytorch_model.bin.index.json": `{"weight_map":{"a":"x.bin"}}`, "x.bin": "1"}, "", `tensor "a"`},
 		{"index that is none", map[string]string{"pytorch_model.bin.index.json": `[]`}, "", "not the JSON of an index"},
-		{"index with two places", map[string]string{"pytorch_model.bin.index.json": `{"weight_map":{"a":"a.bin","a":"b.bin"}}`}, "", "in a.bin and in b.bin"},
+		{"index with two places", map[string]string{"pytorch_model.bin.index.json": `{"weight_map":{"a":"a.bin","a":"b.bin"}}`}, "", `in "a.bin" and in "b.bin"`},
 		{"index with two maps", map[string]string{"pytorch_model.bin.index.json": `{"weight_map":{},"weight_map":{}}`}, "", "two of weight_map"},
 		{"index of numbers", map[string]string{"pytorch_model.bin.index.json": `{"weight_map":{"a":1}}`}, "", "not the JSON of an index"},
 		{"index cut short", map[string]string{"pytorch_model.bin.index.json": `{"weight_map":{"a":"a.bin"`}, "", "unexpected EOF"},
@@ -178,7 +265,7 @@ func TestOpen(t *testing.T) {
 // TestNotes checks what a user is told of a directory.
 func TestNotes(t *testing.T) {
 	dir := tree(t, map[string]string{
-		"model.fp16.safetensors": "x", "tf_model.h5": "h", "a.bin": "", "b.bin": "", "c.bin": "", "d.bin": "", "e.bin": "",
+		"model.fp16.safetensors": "x", "tf_model.h5": "h", "a.bin": "", "pytorch_model-00001-of-00002.bin": "", "pytorch_model-00002-of-00002.bin": "", "onnx/model.onnx": "",
 		"unet/x.pt": "", "config.json": "-> nowhere", "more": "-> unet", "secret": "-> /etc/hostname",
 	})
 	if err := syscall.Mkfifo(filepath.Join(dir, "fifo"), 0o644); err != nil {
@@ -191,11 +278,10 @@ func TestNotes(t *testing.T) {
 	defer m.Close()
 	want := []string{
 		"model.fp16.safetensors, the variant fp16, is shown as model.safetensors",
-		"config.json cannot be read: it is left out",
+		"config.json is a link to a file that is not there: it is left out",
 		"more is a link to a directory: it is left out",
-		"secret is a link that leaves the directory: it is left out",
-		"other forms of weights are hidden: unet/x.pt",
-		"other forms of weights are hidden: a.bin, b.bin, c.bin, d.bin, e.bin and 1 more",
+		"secret is a link that leaves the directory, to /etc/hostname: it is left out",
+		"hidden, because the view has their tensors: pytorch_model-*-of-00002.bin (2 files), tf_model.h5, onnx/model.onnx",
 	}
 	if !slices.Equal(m.Notes, want) {
 		t.Errorf("notes:\n%s\nwant:\n%s", strings.Join(m.Notes, "\n"), strings.Join(want, "\n"))
@@ -301,21 +387,4 @@ func FuzzIndex(f *testing.F) {
 			t.Fatalf("%q: %q, want %q", b, places, want)
 		}
 	})
-}
-
-// The Hub's cache has links from a snapshot to blobs beside it.
-func TestHubCache(t *testing.T) {
-	dir := tree(t, map[string]string{
-		"blobs/abc": "weights", "blobs/def": "{}",
-		"snapshots/1234/model.safetensors": "-> ../../blobs/abc",
-		"snapshots/1234/config.json":       "-> ../../blobs/def",
-	})
-	m, err := openDir(filepath.Join(dir, "snapshots", "1234"), fake)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close()
-	if got := show(m); got != "model.safetensors=model.safetensors +config.json" {
-		t.Error(got)
-	}
 }

@@ -1,11 +1,11 @@
 package huggingface
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"path"
 	"slices"
@@ -18,139 +18,118 @@ import (
 // Bounds of an index: 200 000 tensors with long names take 40 MB.
 const (
 	maxIndex   = 64 << 20
-	maxEntries = 1 << 20
+	maxPlaces  = 1 << 20
 	maxNesting = 100
 )
 
-// sharded reads an index file and every shard that it names. The names stay in
-// the directory of the index, whatever they say.
-func (r *reader) sharded(rel string, f found) (*checkpoint.Set, []string, error) {
-	src, err := r.dir.Open(path.Join(rel, f.name))
-	if errors.Is(err, source.ErrOutside) {
-		err = fmt.Errorf("%s: %w", r.model.Path, err)
+// detectIndex looks for weight_map at the beginning of a JSON file.
+func detectIndex(p checkpoint.Place) checkpoint.Match {
+	if !strings.EqualFold(path.Ext(p.Name), ".json") {
+		return checkpoint.No
 	}
-	if err != nil {
-		return nil, nil, err
+	head := headOf(p)
+	if bytes.HasPrefix(head, []byte("{")) && (indexName.MatchString(p.Name) || bytes.Contains(head, []byte(`"weight_map"`))) {
+		return checkpoint.Certain
 	}
-	set := &checkpoint.Set{Dir: rel, Index: f.stem.safe + indexSuffix}
-	names, err := r.shards(set, rel, f, src)
-	if err != nil {
-		closeSet(set)
-		src.Close()
-		return nil, nil, err
-	}
-	// Where the view's shards have the source's names the index is right as it is.
-	if slices.ContainsFunc(set.Shards, func(s checkpoint.Shard) bool { return s.ViewName != s.Source.Name() }) {
-		src.Close()
-	} else {
-		set.IndexSource = src
-	}
-	return set, append(names, f.name), nil
+	return checkpoint.No
 }
 
-// shards opens the files of an index and returns their names.
-func (r *reader) shards(set *checkpoint.Set, rel string, f found, src source.Source) ([]string, error) {
-	places, err := readIndex(src)
+// headOf is the beginning of a text file, without white space in front.
+func headOf(p checkpoint.Place) []byte {
+	src, err := p.Dir.Open(p.Name)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", src.Path(), err)
+		return nil
 	}
-	names := slices.Compact(slices.Sorted(maps.Values(places)))
-	if len(names) == 0 {
-		return nil, fmt.Errorf("%s: it names no shards", src.Path())
-	}
-	views := map[string]string{}
-	for _, name := range names {
-		if name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\\\x00") {
-			return nil, fmt.Errorf("%s: it names %q, which is not a file of its directory", src.Path(), name)
-		}
-		view := viewName(name, f.stem)
-		if other, taken := views[view]; taken {
-			return nil, fmt.Errorf("%s: it names %s and %s, which would both be shown as %s", src.Path(), other, name, view)
-		}
-		views[view] = name
-		c, err := r.shard(rel, name)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("%s: it names %s, which is missing", src.Path(), name)
-		}
-		if err != nil {
-			return nil, err
-		}
-		set.Shards = append(set.Shards, checkpoint.Shard{Checkpoint: c, ViewName: view})
-	}
-	if err := r.place(set, names, places); err != nil {
-		return nil, fmt.Errorf("%s: %w", src.Path(), err)
-	}
-	return names, nil
+	defer src.Close()
+	head := make([]byte, min(4096, src.Size()))
+	n, _ := src.ReadAt(head, 0)
+	return bytes.TrimLeft(head[:n], " \n\r\t")
 }
 
-// place checks that each tensor is where the index has it, and leaves it there alone:
-// of a tensor that further shards hold too, loaders would take one or the other.
-func (r *reader) place(set *checkpoint.Set, names []string, places map[string]string) error {
-	at := map[string]string{} // the shard of each tensor
-	listed := map[string]bool{}
-	for i, s := range set.Shards {
-		for _, root := range s.Candidates { // the index of nested state dicts has the keys below
-			for _, e := range s.Below(root.Key) {
-				listed[e.Key] = listed[e.Key] || places[e.Key] == names[i]
-			}
-		}
-		kept := s.Keep(func(t *checkpoint.Tensor) bool {
-			where, ok := places[t.Key]
-			listed[t.Key] = listed[t.Key] || where == names[i]
-			return !ok || where == names[i]
-		})
-		for _, t := range kept.Tensors {
-			if other, twice := at[t.Key]; twice {
-				return fmt.Errorf("tensor %q is in %s and in %s, and it places it in neither", t.Key, other, names[i])
-			}
-			at[t.Key] = names[i]
-		}
-		if copies := len(s.Tensors) - len(kept.Tensors); copies > 0 {
-			set.Shards[i].Checkpoint = kept
-			r.note(fmt.Sprintf("%s: %d of its tensors are left out: the index has them in another shard", s.Source.Name(), copies))
-		}
+// readShards reads the index file of shards: their names, sorted, and the name for each
+// tensor. Keras's index has the name, or several, for the variables of a layer instead:
+// {"weight_map": {"/layers/dense/vars": ["model_00000.weights.h5"]}}
+// (keras/src/saving/saving_lib.py, ShardedH5IOStore).
+func readShards(src source.Source, kind kind) (names []string, places map[string]string, err error) {
+	if kind == kerasIndex {
+		names, err = readKerasIndex(src)
+		return names, nil, err
 	}
-	for _, key := range slices.Sorted(maps.Keys(places)) {
-		if !listed[key] {
-			return fmt.Errorf("it places tensor %q in %s, which does not have it", key, places[key])
-		}
-	}
-	return nil
-}
-
-func closeSet(set *checkpoint.Set) {
-	for _, s := range set.Shards {
-		s.Source.Close()
-	}
+	places, err = readIndex(src)
+	return slices.Compact(slices.Sorted(maps.Values(places))), places, err
 }
 
 // readIndex reads weight_map: the file of each key.
 func readIndex(src source.Source) (map[string]string, error) {
-	if src.Size() > maxIndex {
-		return nil, fmt.Errorf("the index is larger than %d bytes", maxIndex)
-	}
-	d := &indexReader{json.NewDecoder(io.NewSectionReader(src, 0, src.Size()))}
 	var places map[string]string
-	err := d.object(func(key string) (err error) {
-		if key != "weight_map" {
-			return d.skip()
-		}
-		if places != nil {
-			return errors.New("it has two of weight_map")
-		}
+	err := readWeightMap(src, func(d *indexReader) (err error) {
 		places, err = d.places()
 		return err
 	})
+	return places, err
+}
+
+// readKerasIndex reads the files that weight_map has.
+func readKerasIndex(src source.Source) ([]string, error) {
+	names := map[string]bool{}
+	err := readWeightMap(src, func(d *indexReader) error {
+		return d.object(func(string) error {
+			t, err := d.Token()
+			switch {
+			case err == nil && t == json.Delim('['):
+				for t, err = d.Token(); err == nil && t != json.Delim(']'); t, err = d.Token() {
+					name, ok := t.(string)
+					if !ok {
+						return errPlace
+					}
+					names[name] = true
+				}
+			case err == nil:
+				name, ok := t.(string)
+				if !ok {
+					return errPlace
+				}
+				names[name] = true
+			}
+			if len(names) > maxFiles {
+				return fmt.Errorf("it names more than %d files", maxFiles)
+			}
+			return err
+		})
+	})
+	return slices.Sorted(maps.Keys(names)), err
+}
+
+// errPlace is a weight_map of something else.
+var errPlace = errors.New("weight_map holds something else than names of files")
+
+// readWeightMap reads an index file, and weight_map in it by read.
+func readWeightMap(src source.Source, read func(*indexReader) error) error {
+	if src.Size() > maxIndex {
+		return fmt.Errorf("the index is larger than %d bytes", maxIndex)
+	}
+	d := &indexReader{json.NewDecoder(io.NewSectionReader(src, 0, src.Size()))}
+	seen := false
+	err := d.object(func(key string) error {
+		if key != "weight_map" {
+			return d.skip()
+		}
+		if seen {
+			return errors.New("it has two of weight_map")
+		}
+		seen = true
+		return read(d)
+	})
 	if err == nil {
 		if _, err = d.Token(); err == io.EOF {
-			return places, nil
+			return nil
 		}
 		err = errors.New("something follows it")
 	}
 	if err == io.EOF {
 		err = io.ErrUnexpectedEOF
 	}
-	return nil, fmt.Errorf("the index is not the JSON of an index: %w", err)
+	return fmt.Errorf("the index is not the JSON of an index: %w", err)
 }
 
 // indexReader reads JSON token by token: what the index holds beside weight_map is
@@ -166,7 +145,7 @@ func (d *indexReader) object(field func(key string) error) error {
 		t, err := d.Token()
 		key, ok := t.(string)
 		if err != nil || !ok {
-			return or(err, "a key is no string")
+			return or(err, "a key is not a string")
 		}
 		if err := field(key); err != nil {
 			return err
@@ -183,16 +162,16 @@ func (d *indexReader) places() (map[string]string, error) {
 		t, err := d.Token()
 		name, ok := t.(string)
 		if err != nil || !ok {
-			return or(err, "weight_map holds something else than names of files")
+			return or(err, errPlace.Error())
 		}
 		if files[name] == "" {
 			files[name] = name
 		}
 		if other, twice := places[key]; twice && other != name {
-			return fmt.Errorf("it places tensor %q in %s and in %s", key, other, name)
+			return fmt.Errorf("it places tensor %.200q in %.200q and in %.200q", key, other, name)
 		}
-		if places[key] = files[name]; len(places) > maxEntries {
-			return fmt.Errorf("it has more than %d tensors", maxEntries)
+		if places[key] = files[name]; len(places) > maxPlaces {
+			return fmt.Errorf("it has more than %d tensors", maxPlaces)
 		}
 		return nil
 	})

@@ -2,8 +2,8 @@ package keras
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"wfs/formats/checkpoint"
 )
@@ -20,10 +20,11 @@ func (w *walker) finish() {
 		w.out.Candidates = []checkpoint.Candidate{{Key: weights, What: "weights"}}
 	}
 	w.order(weights)
-	for _, t := range w.out.Tensors {
-		if weights == "" {
-			t.Hidden = training(t.Key)
-		}
+	if weights == "" {
+		w.hide()
+	}
+	if w.opaque > 0 {
+		w.out.Notes = append(w.out.Notes, fmt.Sprintf("datasets of opaque elements are shown as bytes (U8) with one more dimension: %d, the first is %s", w.opaque, w.first))
 	}
 	objects := map[string]any{}
 	for _, name := range []string{"model_config", "training_config"} {
@@ -55,21 +56,13 @@ func (w *walker) finish() {
 	}
 }
 
-// training tells what a variable is that a model is trained with: Keras 3 keeps the
-// optimizer, and tf_keras the metrics too, beside the layers (saving_lib.py,
-// _save_state). An optimizer can hold another (LossScaleOptimizer, inner_optimizer).
-func training(key string) string {
-	parts := strings.Split(key, "/")
-	if n := len(parts); n < 3 || parts[n-2] != "vars" {
-		return ""
-	} else if _, err := strconv.Atoi(parts[n-1]); err != nil {
-		return ""
+// hide keeps what a model is trained with out of the view.
+func (w *walker) hide() {
+	t := &trained{map[string]*checkpoint.Tensor{}, w.attributes, map[string]string{}}
+	for _, one := range w.out.Tensors {
+		t.tensors[one.Key] = one
 	}
-	switch parts[0] {
-	case "optimizer":
-		return "optimizer state"
-	case "metrics":
-		return "state of a metric"
+	for _, one := range w.out.Tensors {
+		one.Hidden = t.why(one.Key)
 	}
-	return ""
 }

@@ -69,7 +69,7 @@ func TestOpen(t *testing.T) {
 	if got := keys(whole); !reflect.DeepEqual(got, want) {
 		t.Errorf("view %q, want %q", got, want)
 	}
-	if len(whole.Files) != 2 || len(whole.Tensors) <= len(want) {
+	if len(whole.Files) != 3 || len(whole.Tensors) <= len(want) {
 		t.Errorf("%d files and %d tensors: the optimizer is missing", len(whole.Files), len(whole.Tensors))
 	}
 	for _, name := range []string{"testdata/legacy.h5", "testdata/model.keras"} {
@@ -161,23 +161,6 @@ func TestNaturally(t *testing.T) {
 	slices.SortFunc(got, naturally)
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%q, want %q", got, want)
-	}
-}
-
-func TestShardNames(t *testing.T) {
-	for text, want := range map[string]string{
-		`{"weight_map": {"/a": ["2.h5", "1.h5"], "/b": "2.h5"}}`: "1.h5 2.h5",
-		`{"weight_map": {}}`:                      "it names no shards",
-		`{"weight_map": {"/a": "../x.h5"}}`:       "not a file of its directory",
-		`{"weight_map": {"/a": ["/etc/passwd"]}}`: "not a file of its directory",
-		`{"weight_map": {"/a": [".."]}}`:          "not a file of its directory",
-		`{"weight_map": {"/a": [7]}}`:             "not a file of its directory",
-		`{"weight_map": [`:                        "not JSON",
-	} {
-		names, err := shardNames(source.NewMemory("x.weights.json", segment.Literal(text), nil))
-		if got := strings.Join(names, " "); got != want && (err == nil || !strings.Contains(err.Error(), want)) {
-			t.Errorf("%s: %q, %v, want %s", text, got, err, want)
-		}
 	}
 }
 

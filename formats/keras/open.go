@@ -6,7 +6,6 @@ package keras
 
 import (
 	"bytes"
-	"fmt"
 
 	"wfs/formats/checkpoint"
 	"wfs/formats/deflate"
@@ -15,9 +14,6 @@ import (
 	"wfs/formats/source"
 	"wfs/formats/zip"
 )
-
-// weightsMember is the HDF5 file in a .keras file (keras/src/saving/saving_lib.py, _VARS_FNAME_H5).
-const weightsMember = "model.weights.h5"
 
 // signature begins an HDF5 file, or stands at 512, 1024, 2048 … after a user block.
 const signature = "\x89HDF\r\n\x1a\n"
@@ -31,10 +27,10 @@ func Format(chunks *hdf5.ChunkCache, inflated *deflate.Cache) checkpoint.Format 
 	}}
 }
 
-// detect tells HDF5, and a zip with Keras's members in front. Programs that look at the
+// detect tells HDF5, and a zip with Keras's members. Programs that look at the
 // first bytes take HDF5 after a user block for something else, so others come before.
 func detect(prefix []byte, file segment.Data) checkpoint.Match {
-	if bytes.HasPrefix(prefix, []byte(signature)) || isKerasZip(prefix) {
+	if bytes.HasPrefix(prefix, []byte(signature)) || isArchive(prefix, file) {
 		return checkpoint.Certain
 	}
 	head := make([]byte, len(signature))
@@ -44,20 +40,6 @@ func detect(prefix []byte, file segment.Data) checkpoint.Match {
 		}
 	}
 	return checkpoint.No
-}
-
-// isKerasZip looks at the name of the first member.
-func isKerasZip(prefix []byte) bool {
-	const nameAt = 30
-	if !bytes.HasPrefix(prefix, []byte(zip.Magic)) || len(prefix) < nameAt {
-		return false
-	}
-	for _, name := range []string{"metadata.json", "config.json", weightsMember} {
-		if bytes.HasPrefix(prefix[nameAt:], []byte(name)) && int(prefix[26])|int(prefix[27])<<8 == len(name) {
-			return true
-		}
-	}
-	return false
 }
 
 // Open reads the headers and attributes of all objects, and no array. The caches are as
@@ -90,7 +72,7 @@ func open(src source.Source, chunks *hdf5.ChunkCache, inflated *deflate.Cache) (
 		return nil, err
 	}
 	w := &walker{file: src, out: out, byAddress: map[uint64]*checkpoint.Tensor{}, attributes: map[string]map[string]any{}}
-	if isKerasZip(prefix) {
+	if bytes.HasPrefix(prefix, []byte(zip.Magic)) {
 		out.Format = "keras"
 		var err error
 		if w.file, err = w.openZip(src, inflated); err != nil {
@@ -101,53 +83,12 @@ func open(src source.Source, chunks *hdf5.ChunkCache, inflated *deflate.Cache) (
 	if err != nil {
 		return nil, err
 	}
+	if f.LeftOpen() {
+		w.note("the file is marked as open for writing: its writer runs or was killed, and what is shown may be old or torn (h5clear -s clears the mark)")
+	}
 	if err := w.walk(f); err != nil {
 		return nil, err
 	}
 	w.finish()
 	return w, nil
-}
-
-// openZip finds the HDF5 member, and passes the others through.
-func (w *walker) openZip(src source.Source, inflated *deflate.Cache) (segment.Data, error) {
-	z, err := zip.Open(src, inflated)
-	if err != nil {
-		return nil, err
-	}
-	var weights segment.Data
-	seen := map[string]bool{}
-	for i := range z.Records {
-		rec := &z.Records[i]
-		if seen[rec.Name] { // Python's zipfile takes the last, others the first
-			return nil, fmt.Errorf("member %s occurs twice", rec.Name)
-		}
-		seen[rec.Name] = true
-		data, err := z.Data(rec)
-		if err != nil {
-			return nil, err
-		}
-		switch rec.Name {
-		case weightsMember:
-			weights = data
-		case "config.json", "metadata.json":
-			if data.Size() > maxConfig {
-				return nil, fmt.Errorf("member %s has %d bytes, wfs reads %d", rec.Name, data.Size(), maxConfig)
-			}
-			text := make([]byte, data.Size())
-			if err := segment.ReadFull(data, text, 0); err != nil {
-				return nil, err
-			}
-			if rec.Name == "config.json" {
-				w.configs = append(w.configs, config{where: rec.Name, text: string(text)})
-			}
-			member := source.NewMemory(rec.Name, segment.Literal(text), src)
-			w.out.Files = append(w.out.Files, checkpoint.File{Path: rec.Name, Source: member})
-		default:
-			w.omit(rec.Name, "member that holds no weights")
-		}
-	}
-	if weights == nil {
-		return nil, fmt.Errorf("it holds no %s", weightsMember)
-	}
-	return weights, nil
 }

@@ -24,6 +24,8 @@ type walker struct {
 	attributes map[string]map[string]any // by path, "" is the root
 	bytes      int
 	configs    []config
+	opaque     int    // datasets that are shown as their bytes
+	first      string // of them, and why
 }
 
 // maxAttributes bounds what of the attributes is kept for meta/objects.json.
@@ -181,6 +183,13 @@ func (w *walker) omit(path, reason string) {
 // dataset adds one. All links to it are one inode.
 func (w *walker) dataset(path string, d *hdf5.Dataset) {
 	dtype, reason := dtypeOf(d)
+	dims := d.Dims
+	what := ""
+	if dtype == checkpoint.Invalid && d.Dtype.Kind == hdf5.KindOpaque {
+		// No dtype has elements of any bytes: the bytes are one dimension more.
+		what, dtype, reason = reason, checkpoint.U8, ""
+		dims = append(slices.Clone(dims), d.Dtype.Size)
+	}
 	switch {
 	case d.Null:
 		reason = "null dataspace: it has no value"
@@ -191,14 +200,19 @@ func (w *walker) dataset(path string, d *hdf5.Dataset) {
 		w.omit(path, reason)
 		return
 	}
-	shape := make([]int64, len(d.Dims))
-	for i, n := range d.Dims {
+	shape := make([]int64, len(dims))
+	for i, n := range dims {
 		shape[i] = int64(n)
 	}
 	size, err := checkpoint.ByteSize(dtype, shape)
 	if err != nil || size != d.Size() {
 		w.omit(path, fmt.Sprintf("%s %v does not fill %d bytes", dtype, shape, d.Size()))
 		return
+	}
+	if what != "" {
+		if w.opaque++; w.opaque == 1 {
+			w.first = fmt.Sprintf("%q: %s", path, what)
+		}
 	}
 	t := &checkpoint.Tensor{Key: path, DType: dtype, Shape: shape, Tied: w.byAddress[d.Address()]}
 	w.out.Tensors = append(w.out.Tensors, t)
@@ -270,7 +284,10 @@ func opaque(d *hdf5.Dataset) (checkpoint.DType, string) {
 		}
 		return checkpoint.Invalid, fmt.Sprintf("opaque of dtype %q", names[0])
 	}
-	return checkpoint.Invalid, "opaque bytes without a dtype"
+	if d.Dtype.Tag != "" {
+		return checkpoint.Invalid, fmt.Sprintf("opaque elements of type %q", d.Dtype.Tag)
+	}
+	return checkpoint.Invalid, fmt.Sprintf("opaque elements of %d bytes", d.Dtype.Size)
 }
 
 // names reads an attribute of names, which Keras splits into name0, name1, … where
@@ -292,7 +309,8 @@ func (w *walker) names(path, name string) []string {
 }
 
 // order sorts tensors as their layers lie in the model: by layer_names and
-// weight_names where Keras wrote them, the others by path, numbers by their value.
+// weight_names where Keras wrote them, the others by path: groups of layers as in
+// config.json, numbers by their value.
 func (w *walker) order(root string) {
 	rank := map[string]int{}
 	prefix := ""
@@ -307,6 +325,7 @@ func (w *walker) order(root string) {
 			}
 		}
 	}
+	layers := w.layerOrder()
 	slices.SortStableFunc(w.out.Tensors, func(a, b *checkpoint.Tensor) int {
 		i, iok := rank[a.Key]
 		j, jok := rank[b.Key]
@@ -318,7 +337,7 @@ func (w *walker) order(root string) {
 		case jok:
 			return 1
 		}
-		return naturally(a.Key, b.Key)
+		return inOrder(layers, a.Key, b.Key)
 	})
 	// A tie points to the first of its tensors in the order of the file.
 	first := map[*checkpoint.Tensor]*checkpoint.Tensor{}
@@ -331,6 +350,35 @@ func (w *walker) order(root string) {
 			t.Tied = first[one]
 		}
 	}
+}
+
+// inOrder compares paths part by part: groups of layers by their place in the model,
+// others naturally.
+func inOrder(layers map[string]int, a, b string) int {
+	for i := 0; i < len(a) && i < len(b) && len(layers) > 0; {
+		m, n := i+len(first(a[i:])), i+len(first(b[i:]))
+		if a[:m] != b[:n] {
+			one, ok1 := layers[a[:m]]
+			other, ok2 := layers[b[:n]]
+			switch {
+			case ok1 && ok2:
+				return one - other
+			case ok1:
+				return -1
+			case ok2:
+				return 1
+			}
+			break
+		}
+		i = m + 1
+	}
+	return naturally(a, b)
+}
+
+// first is the first part of a path.
+func first(path string) string {
+	part, _, _ := strings.Cut(path, "/")
+	return part
 }
 
 // naturally compares paths part by part; parts that are numbers by their value, and

@@ -1,5 +1,6 @@
-// Package cast widens the floating-point dtypes that NumPy has no name for to
-// float32, exactly: every value of theirs is one of float32.
+// Package ops computes tensors from tensors while they are read. Float32 widens the
+// floating-point dtypes that NumPy has no name for, exactly: each of their values is a
+// float32 too.
 package ops
 
 import (
@@ -120,5 +121,5 @@ func widenBF16(dst, src []byte) {
 	}
 }
 
-// Has says whether Float32 widens d.
+// Has reports whether Float32 widens d.
 func Has(d checkpoint.DType) bool { return d == checkpoint.BF16 || formats[d].bits != 0 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -16,7 +17,7 @@ type parser struct {
 	pos int
 }
 
-var errSyntax = errors.New("its header is no valid JSON")
+var errSyntax = errors.New("its header is not valid JSON")
 
 func (p *parser) space() {
 	for p.pos < len(p.b) {
@@ -39,11 +40,33 @@ func (p *parser) peek() byte {
 }
 
 func (p *parser) expect(c byte) error {
-	if p.peek() != c {
+	if is := p.peek(); is != c {
+		if wanted, found := valueOf(c), valueOf(is); wanted != "" && found != "" {
+			return fmt.Errorf("its header is JSON, with %s at byte %d, where %s belongs", found, p.pos+8, wanted)
+		}
 		return fmt.Errorf("%w: byte %d should be %q", errSyntax, p.pos+8, c)
 	}
 	p.pos++
 	return nil
+}
+
+// valueOf is what value begins with c, "" for none.
+func valueOf(c byte) string {
+	switch {
+	case c == '"':
+		return "a string"
+	case c == '{':
+		return "an object"
+	case c == '[':
+		return "an array"
+	case c == 't', c == 'f':
+		return "a boolean"
+	case c == 'n':
+		return "null"
+	case c == '-', c >= '0' && c <= '9':
+		return "a number"
+	}
+	return ""
 }
 
 // object calls field for each key, with the parser before the value.
@@ -91,8 +114,14 @@ func (p *parser) numbers(limit int) ([]int64, error) {
 			p.pos++
 		}
 		digits := p.b[start:p.pos]
+		if found := valueOf(c); len(digits) == 0 && found != "" {
+			return nil, fmt.Errorf("its header is JSON, with %s at byte %d, where a whole number that is not negative belongs", strings.Replace(found, "a number", "a negative number", 1), start+8)
+		}
 		if len(digits) == 0 || len(digits) > 1 && c == '0' {
 			return nil, fmt.Errorf("%w: byte %d should begin a whole number", errSyntax, start+8)
+		}
+		if p.pos < len(p.b) && strings.IndexByte(".eE", p.b[p.pos]) >= 0 {
+			return nil, fmt.Errorf("its header is JSON, with a fraction at byte %d, where a whole number belongs", start+8)
 		}
 		n, err := strconv.ParseInt(string(digits), 10, 64)
 		if err != nil {
@@ -220,7 +249,7 @@ func (p *parser) skip(depth int) error {
 		p.pos++
 	}
 	if !json.Valid(p.b[start:p.pos]) {
-		return fmt.Errorf("%w: byte %d begins no value", errSyntax, start+8)
+		return fmt.Errorf("%w: byte %d does not begin a value", errSyntax, start+8)
 	}
 	return nil
 }

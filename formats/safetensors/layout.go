@@ -65,8 +65,8 @@ func NewLayout(tensors []checkpoint.Entry, metadata map[string]string) (*Layout,
 	return l, omitted, nil
 }
 
-// rename changes the keys that the header cannot hold: their coded form, and a '%'
-// behind it for as long as another tensor has that name.
+// rename changes the keys that the header cannot hold: to their coded form, with
+// a '%' appended for as long as another tensor has that name.
 func (l *Layout) rename() {
 	var coded []int
 	for i, t := range l.tensors {

@@ -1,6 +1,3 @@
-// Package safetensors reads and lays out .safetensors files: eight bytes with the
-// length of the header, little endian, the header in JSON, and the tensors one after
-// the other (safetensors' README.md, "Format", and safetensors/src/tensor.rs).
 package safetensors
 
 import (
@@ -193,7 +190,10 @@ func (p *parser) metadata() (map[string]string, error) {
 	out := map[string]string{}
 	return out, p.object(func(key string) error {
 		if _, dup := out[key]; dup {
-			return fmt.Errorf("its __metadata__ names %q twice", key)
+			return fmt.Errorf("its __metadata__ names %.200q twice", key)
+		}
+		if found := valueOf(p.peek()); found != "" && found != "a string" {
+			return fmt.Errorf("the value of %.200q in its __metadata__ is %s, and safetensors takes strings only: write it as one", key, found)
 		}
 		value, err := p.text()
 		out[key] = value

@@ -82,7 +82,7 @@ const (
 
 // readRun fills p from byte skip of part i on, as far as small ranges of one source lie
 // one after the other there too, by one read. It returns the bytes, and the parts that
-// they end in or after; no parts where there is no run, or it could not be read.
+// they end in or after; 0 parts where there is no run, or where it could not be read.
 func (l *List) readRun(p []byte, i int, skip int64, read ReadFunc) (n, parts int) {
 	first, ok := l.parts[i].(*Range)
 	if !ok || first.N > runPart || !reflect.TypeOf(first.Src).Comparable() {

@@ -80,7 +80,7 @@ func TestReadCached(t *testing.T) {
 	}
 }
 
-// TestRuns reads lists of small ranges, some of which lie behind each other: the bytes
+// TestRuns reads lists of small ranges, some of which follow each other in the source: the bytes
 // are those of the parts, and neighbours cost one read together.
 func TestRuns(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))

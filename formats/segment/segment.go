@@ -1,7 +1,3 @@
-// Package segment is the ground floor: runs of bytes that can be read at any offset.
-// Every virtual file (a .npy, a raw file, a shard, the whole view) is one Data: an
-// ordered list of literal bytes, ranges of a source and gathered, swapped or cast
-// ranges, read with memory that depends on the request and never on the file.
 package segment
 
 import (

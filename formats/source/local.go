@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"wfs/formats/segment"
 )
 
@@ -31,10 +33,26 @@ var (
 
 // Open opens a regular file and remembers its size, mtime and inode.
 func Open(path string) (*Local, error) {
-	f, err := openFile(path)
+	// O_NONBLOCK keeps a FIFO from blocking the open.
+	fd, err := again(func() (int, error) {
+		return unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	})
 	if err != nil {
-		return nil, err
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
 	}
+	return newLocal(fd, path)
+}
+
+// newLocal makes a source of an open file, which it owns, so that the runtime does not poll
+// it. O_NONBLOCK means nothing for a regular file, but os.NewFile takes it as a wish to wait
+// with epoll: on a FUSE file system that asks its daemon, and a Close would wait for reads
+// that hang.
+func newLocal(fd int, path string) (*Local, error) {
+	if err := unix.SetNonblock(fd, false); err != nil {
+		unix.Close(fd)
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	f := os.NewFile(uintptr(fd), path)
 	info, err := f.Stat()
 	if err != nil {
 		f.Close()
@@ -52,25 +70,6 @@ func Open(path string) (*Local, error) {
 	s := &Local{path: path, file: f, size: info.Size(), modTime: info.ModTime(), instant: isLocal(f)}
 	s.pin.Store(st)
 	return s, nil
-}
-
-// openFile opens path so that the runtime does not poll it. O_NONBLOCK keeps a FIFO from
-// blocking the open and means nothing for a regular file, but os.OpenFile takes it as a
-// wish to wait with epoll: on a FUSE file system that asks its daemon, and a Close would
-// wait for reads that hang.
-func openFile(path string) (*os.File, error) {
-	fd, err := syscall.Open(path, syscall.O_RDONLY|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
-	for err == syscall.EINTR {
-		fd, err = syscall.Open(path, syscall.O_RDONLY|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
-	}
-	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: path, Err: err}
-	}
-	if err := syscall.SetNonblock(fd, false); err != nil {
-		syscall.Close(fd)
-		return nil, &os.PathError{Op: "open", Path: path, Err: err}
-	}
-	return os.NewFile(uintptr(fd), path), nil
 }
 
 // Path implements Source.

@@ -12,8 +12,10 @@ import (
 type storage struct {
 	data  segment.Data
 	dtype checkpoint.DType // of the storage class; U8 where it is untyped
-	// id tells storages of one file apart.
+	// id tells storages of one file apart, and the parts of one that are views.
 	id string
+	// key is of the storage in the inventory of the file, the same for all its parts.
+	key string
 	// swap is the bytes of the big-endian numbers in it, 0 where they are little
 	// endian. torch swaps by the storage's class, so an untyped one stays as it is
 	// (torch/storage.py, UntypedStorage.byteswap).
@@ -26,9 +28,45 @@ type array struct {
 	dtype   checkpoint.DType
 	offset  int64 // of the first element, in elements of dtype
 	size    []int64
-	stride  []int64 // in elements of dtype
-	conj    bool    // the imaginary parts are to be negated
-	neg     bool    // the numbers are to be negated
+	stride  []int64          // in elements of dtype
+	conj    bool             // the imaginary parts are to be negated
+	neg     bool             // the numbers are to be negated
+	to      checkpoint.DType // what the numbers are converted to, Invalid for nothing
+	asSaved string           // the dtype that torch would convert them to, and wfs does not
+	// logical is the tensor's own size where its numbers are packed several in a byte, and
+	// size counts bytes.
+	logical []int64
+}
+
+// kind is the dtype of what data returns.
+func (a *array) kind() checkpoint.DType {
+	if a.to != checkpoint.Invalid {
+		return a.to
+	}
+	return a.dtype
+}
+
+// pack makes a tensor of numbers that are packed perByte in a byte, in C order, the bytes
+// that they fill, as torch's int_repr() does (aten/src/ATen/native/quantized/cpu/IntReprQuant.cpp).
+func (a *array) pack(perByte int64) error {
+	count, err := segment.Count(a.size)
+	if err != nil {
+		return errDamaged{err}
+	}
+	for i, step := range contiguous(a.size) {
+		if count > 0 && a.size[i] > 1 && a.stride[i] != step {
+			a.offset = -1
+		}
+	}
+	if a.offset != 0 {
+		return fmt.Errorf("its numbers are packed %d in a byte, and do not lie one after the other", perByte)
+	}
+	a.logical = a.size
+	a.size, a.stride = []int64{(count-1)/perByte + 1}, []int64{1}
+	if count == 0 {
+		a.size = []int64{0}
+	}
+	return nil
 }
 
 // data is the array's elements in C order, little endian.
@@ -54,6 +92,9 @@ func (a *array) data() (segment.Data, error) {
 	if a.neg {
 		d = negate(d, component(a.dtype), false, isInteger(a.dtype))
 	}
+	if a.to != checkpoint.Invalid {
+		d = convert(d, a.dtype, a.to)
+	}
 	return d, nil
 }
 
@@ -74,7 +115,7 @@ func (a *array) shape() ([]int64, error) {
 
 // identity is equal for arrays with the same bytes in the same place.
 func (a *array) identity() string {
-	b := append([]byte(a.storage.id), 0, byte(a.dtype), b2(a.conj)|b2(a.neg)<<1)
+	b := append([]byte(a.storage.id), 0, byte(a.dtype), byte(a.to), b2(a.conj)|b2(a.neg)<<1)
 	b = binary.AppendVarint(b, a.offset)
 	for i := range a.size {
 		b = binary.AppendVarint(b, a.size[i])

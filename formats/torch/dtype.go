@@ -29,6 +29,10 @@ var storageDTypes = map[string]checkpoint.DType{
 	"UntypedStorage":       checkpoint.U8,
 }
 
+// packed is the numbers in a byte of the storage classes that pack them
+// (c10/core/ScalarType.h, quint4x2 and quint2x4).
+var packed = map[string]int64{"QUInt4x2Storage": 2, "QUInt2x4Storage": 4}
+
 // storageDType recognises a storage class by its name only, as torch does
 // (torch/serialization.py, UnpicklerWrapper.find_class).
 func storageDType(class global) (checkpoint.DType, bool) {

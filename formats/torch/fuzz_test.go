@@ -39,6 +39,7 @@ func try(t *testing.T, b []byte, root pickle.Value, r *resolver, err error) {
 		return
 	}
 	c.candidates(root)
+	c.notes(root, "")
 	c.objects(root)
 	var buf [64]byte
 	for i, tensor := range c.tensors {
@@ -75,7 +76,7 @@ func FuzzTar(f *testing.F) {
 }
 
 func FuzzZip(f *testing.F) {
-	seedsOf(f, "state_dict", "protocol5", "checkpoint", "parts", "script")
+	seedsOf(f, "state_dict", "protocol5", "checkpoint", "parts", "script", "unusual", "sharded")
 	f.Fuzz(func(t *testing.T, b []byte) {
 		root, r, _, err := openZip(segment.Literal(b), nil, pickle.Options{})
 		try(t, b, root, r, err)

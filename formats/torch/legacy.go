@@ -49,11 +49,17 @@ func openLegacy(file segment.Data, first *pickle.Result, opt pickle.Options) (pi
 	if err != nil {
 		return nil, nil, err
 	}
-	return obj, newResolver(file, nil, storages.open, len(storages.at)), nil
+	r := newResolver(file, nil, storages.open, len(storages.at))
+	r.inventory = make(map[string]int64, len(storages.at))
+	for key, at := range storages.at {
+		r.inventory[key] = at.N
+	}
+
+	return obj.Value, r, nil
 }
 
 // readLegacy reads all after the magic number. end is where the file should end.
-func readLegacy(s *stream) (root pickle.Value, storages *legacyTable, end int64, err error) {
+func readLegacy(s *stream) (root *pickle.Result, storages *legacyTable, end int64, err error) {
 	version, err := s.next()
 	if err != nil {
 		return nil, nil, 0, err
@@ -73,7 +79,7 @@ func readLegacy(s *stream) (root pickle.Value, storages *legacyTable, end int64,
 		return nil, nil, 0, fmt.Errorf("storage keys: %w", err)
 	}
 	storages, err = legacyStorages(s, obj, keys.Value)
-	return obj.Value, storages, s.at, err
+	return obj, storages, s.at, err
 }
 
 // LegacyEnd walks a legacy file, whose first pickle is the magic number, and returns where
@@ -103,6 +109,9 @@ func legacyStorages(s *stream, obj *pickle.Result, keys pickle.Value) (*legacyTa
 	elem := map[string]int64{}
 	for _, id := range obj.PersIDs {
 		ref, err := storageID(id.ID)
+		if _, isText := text(id.ID); isText {
+			return nil, err
+		}
 		if err != nil {
 			continue // a module's source, or what the tensor that uses it will report
 		}
@@ -139,12 +148,12 @@ func (t *legacyTable) open(ref storageRef) (*storage, error) {
 	at, ok := t.at[ref.key]
 	if !ok {
 		if ref.count == 0 {
-			return &storage{data: segment.Literal(nil), dtype: ref.dtype, id: ref.key}, nil
+			return &storage{data: segment.Literal(nil), dtype: ref.dtype, id: ref.key, key: ref.key}, nil
 		}
 		return nil, fmt.Errorf("storage %s is missing", ref.key)
 	}
 	size := elemSize(ref.dtype)
-	s := &storage{dtype: ref.dtype, id: ref.key}
+	s := &storage{dtype: ref.dtype, id: ref.key, key: ref.key}
 	if v := ref.view; v != nil {
 		if v.offset > at.N/size || v.count > at.N/size-v.offset {
 			return nil, fmt.Errorf("storage %s: its view of %d elements at %d is larger than it", ref.key, v.count, v.offset)

@@ -1,6 +1,11 @@
 package torch
 
-import "wfs/formats/pickle"
+import (
+	"slices"
+
+	"wfs/formats/checkpoint"
+	"wfs/formats/pickle"
+)
 
 // module is the pickled state of a torch.nn.Module: its class is not needed to
 // know its state dict.
@@ -11,6 +16,7 @@ type module struct {
 	buffers    []pickle.Pair
 	modules    []pickle.Pair
 	transient  map[string]bool // names of non-persistent buffers
+	direct     bool            // the object's state is its __dict__
 }
 
 // asModule recognises a module by the attributes that every one has
@@ -26,20 +32,23 @@ func asModule(v pickle.Value) (*module, bool) {
 	if m, ok := convolution(obj); ok {
 		return m, true
 	}
-	m := &module{object: obj, attributes: attributes(obj.State), transient: map[string]bool{}}
-	found := 0
-	for _, p := range m.attributes {
-		name, _ := text(p.Key)
+	dict := attributes(obj.State)
+	direct := isModuleDict(dict)
+	if !direct {
+		if dict, ok = moduleDict(obj.State); !ok {
+			return nil, false
+		}
+	}
+	m := &module{object: obj, attributes: dict, transient: map[string]bool{}, direct: direct}
+	for _, p := range dict {
 		list, isDict := pairs(p.Value)
-		switch {
+		switch name, _ := text(p.Key); {
 		case name == "_parameters" && isDict:
 			m.parameters = list
-			found++
 		case name == "_buffers" && isDict:
 			m.buffers = list
 		case name == "_modules" && isDict:
 			m.modules = list
-			found++
 		case name == "_non_persistent_buffers_set":
 			names, _ := items(p.Value)
 			for _, n := range names {
@@ -48,7 +57,65 @@ func asModule(v pickle.Value) (*module, bool) {
 			}
 		}
 	}
-	return m, found == 2
+	return m, true
+}
+
+// isModuleDict reports whether the list is the __dict__ of a module.
+func isModuleDict(list []pickle.Pair) bool {
+	found := 0
+	for _, p := range list {
+		switch name, _ := text(p.Key); name {
+		case "_parameters", "_buffers", "_modules":
+			if _, isDict := pairs(p.Value); isDict {
+				found++
+			}
+		}
+	}
+	return found > 1
+}
+
+// Bounds of the search for a module's __dict__ in a state that is not one.
+const (
+	maxStateDepth  = 4
+	maxStateValues = 1000
+)
+
+// moduleDict is the __dict__ of a module whose __getstate__ returns it in something else,
+// beside a version: the only one there is in the state.
+func moduleDict(state pickle.Value) (dict []pickle.Pair, ok bool) {
+	found, values := 0, 0
+	var search func(v pickle.Value, depth int)
+	search = func(v pickle.Value, depth int) {
+		if values++; values > maxStateValues || depth > maxStateDepth {
+			return
+		}
+		switch v := v.(type) {
+		case *pickle.Dict:
+			if isModuleDict(v.List()) {
+				dict = v.List()
+				found++
+				return
+			}
+			for _, p := range v.List() {
+				search(p.Value, depth+1)
+			}
+		case *pickle.Tuple:
+			for _, item := range v.Items {
+				search(item, depth+1)
+			}
+		case *pickle.List:
+			for _, item := range v.Items {
+				search(item, depth+1)
+			}
+		case *pickle.Object:
+			if list, isDict := pairs(v); isDict && isModuleDict(list) {
+				dict = list
+				found++
+			}
+		}
+	}
+	search(state, 0)
+	return dict, found == 1
 }
 
 // rebuiltModule recognises modules that pickle as a call with their parts as arguments.
@@ -88,58 +155,110 @@ func (c *collector) module(path string, m *module, depth int) {
 }
 
 func (c *collector) stateDict(path string, m *module, depth int) {
+	c.looked[m.object] = true
 	for _, list := range [][]pickle.Pair{m.parameters, m.buffers} {
-		for _, p := range list {
-			name := keyText(p.Key)
+		for name, v := range named(list) {
 			if c.beyond(path) {
 				return
 			}
-			if t, ok := c.tensor(p.Value); ok && !m.transient[name] {
-				c.add(join(path, name, depth), t)
+			if !m.transient[name] {
+				c.walk(join(path, name, depth), v, depth+1)
 			}
 		}
 	}
 	c.quantized(path, m, depth)
-	c.submodules(path, m, depth, c.stateDict)
+	c.submodules(path, m, depth, c.stateDict, c.opaque)
 }
 
 // submodules goes on with each of them. A module may be in another under several
-// names, and then has several; one that contains itself ends there.
-func (c *collector) submodules(path string, m *module, depth int, walk func(string, *module, int)) {
-	for _, p := range m.modules {
+// names, and then has several; one that contains itself ends there. other is for what
+// is not known as a module.
+func (c *collector) submodules(
+	path string, m *module, depth int, walk func(string, *module, int), other func(string, pickle.Value, int),
+) {
+	for name, v := range named(m.modules) {
 		if c.beyond(path) {
 			return
 		}
-		if sub, ok := asModule(p.Value); ok && depth < maxDepth && !c.walking[p.Value] {
-			c.walking[p.Value] = true
-			walk(join(path, keyText(p.Key), depth), sub, depth+1)
-			delete(c.walking, p.Value)
+		sub, ok := asModule(v)
+		if !ok && container(v) {
+			other(join(path, name, depth), v, depth+1)
 		}
+		if !ok || c.walking[v] {
+			continue
+		}
+		if depth >= maxDepth {
+			c.damaged(path, errDeep)
+			return
+		}
+		c.walking[v] = true
+		walk(join(path, name, depth), sub, depth+1)
+		delete(c.walking, v)
 	}
 }
 
-// hideTensors lists non-persistent buffers and tensors in plain attributes: they
-// can be read, but are no part of the state dict. An attribute that is a tensor
-// of the state dict under another name (an RNN's _flat_weights) is not repeated.
-func (c *collector) hideTensors(path string, m *module, depth int) {
-	c.hidden = "non-persistent buffer"
-	for _, p := range m.buffers {
-		name := keyText(p.Key)
-		if t, ok := c.tensor(p.Value); ok && m.transient[name] {
-			c.add(join(path, name, depth), t)
+// opaque lists the tensors of a submodule that pickles itself in a way of its own
+// (__getstate__, __reduce__), so that their keys in the state dict are not in the file:
+// those of a state dict where it holds one, or else the places that they have in it.
+func (c *collector) opaque(path string, v pickle.Value, depth int) {
+	inner, found := v, c.found()
+	if obj, ok := v.(*pickle.Object); ok {
+		for _, p := range attributes(obj.State) {
+			if key := keyText(p.Key); slices.Contains(stateDictNames, key) && stringKeys(p.Value) && c.holdsTensor(p.Value, 0) {
+				inner = p.Value
+			}
 		}
 	}
-	c.hidden = "plain attribute of a module"
-	for _, p := range m.attributes {
-		name := keyText(p.Key)
-		if c.beyond(path) {
+	c.walk(path, inner, depth)
+	if inner != v {
+		c.hide(checkpoint.PlainAttribute, func() { c.walk(path, v, depth) })
+	}
+	if c.found() > found {
+		c.opaques = append(c.opaques, path)
+	}
+}
+
+// hideTensors lists non-persistent buffers and the tensors in everything else that a
+// module holds: they can be read, but are no part of the state dict. A tensor that is in
+// the state dict under another name (an RNN's _flat_weights) is not repeated.
+func (c *collector) hideTensors(path string, m *module, depth int) {
+	hidden := c.hidden
+	c.hidden = "non-persistent buffer"
+	for name, v := range named(m.buffers) {
+		if m.transient[name] {
+			c.walk(join(path, name, depth), v, depth+1)
+		}
+	}
+	c.hidden = hidden
+	c.hide(checkpoint.PlainAttribute, func() {
+		for name, v := range named(m.attributes) {
+			if c.beyond(path) {
+				return
+			}
+			if !internal[name] {
+				c.walk(join(path, name, depth), v, depth+1)
+			}
+		}
+		if m.direct && len(m.arguments()) == 0 {
 			return
 		}
-		t, ok := c.tensor(p.Value)
-		if !ok || internal[name] || t.array == nil || c.first[t.array.identity()] != nil {
-			continue
-		}
-		c.add(join(path, name, depth), t)
-	}
-	c.submodules(path, m, depth, c.hideTensors)
+		members(m.object, func(name string, v pickle.Value) bool {
+			if !internal[name] && container(v) && !isModuleDict(entriesOf(v)) {
+				c.walk(join(path, name, depth), v, depth+1)
+			}
+			return c.fault == nil
+		})
+	})
+	c.submodules(path, m, depth, c.hideTensors, func(string, pickle.Value, int) {})
+}
+
+// arguments are those of the call that makes the module.
+func (m *module) arguments() []pickle.Value {
+	_, _, args := contents(m.object)
+	return args
+}
+
+func entriesOf(v pickle.Value) []pickle.Pair {
+	list, _ := pairs(v)
+	return list
 }

@@ -15,11 +15,12 @@ import (
 var convState = struct{ length, weight, bias, scale, zeroPoint int }{15, 10, 11, 12, 13}
 
 // isQuantized reports whether the class of m is of torch.ao.nn.quantized, or of the
-// name that the package had before.
+// name that the package had before. TorchScript puts a name of its own in front.
 func (m *module) isQuantized() bool {
 	name, _ := asGlobal(m.object.Callable)
-	return strings.HasPrefix(name.module, "torch.ao.nn.quantized.") || strings.HasPrefix(name.module, "torch.nn.quantized.") ||
-		strings.HasPrefix(name.module, "torch.ao.nn.intrinsic.quantized.") || strings.HasPrefix(name.module, "torch.nn.intrinsic.quantized.")
+	of := strings.TrimPrefix(name.module, "__torch__.")
+	return strings.HasPrefix(of, "torch.ao.nn.quantized.") || strings.HasPrefix(of, "torch.nn.quantized.") ||
+		strings.HasPrefix(of, "torch.ao.nn.intrinsic.quantized.") || strings.HasPrefix(of, "torch.nn.intrinsic.quantized.")
 }
 
 // scalesOutput reports whether the class adds scale and zero_point to its state dict

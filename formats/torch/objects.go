@@ -140,23 +140,28 @@ func (w *objectWriter) list(values []pickle.Value, depth int) []any {
 func (w *objectWriter) dict(list []pickle.Pair, depth int) ordered {
 	out := ordered{}
 	for _, p := range list {
+		if _, isText := text(p.Key); !isText {
+			w.other = true
+			break
+		}
+	}
+	names := namer{} // what is not UTF-8 may become alike, too
+	for name, v := range named(list) {
 		if w.count > maxObjects {
 			return append(out, entry{"…", "cut: too many values"})
 		}
-		if _, isText := text(p.Key); !isText {
-			w.other = true
-		}
-		key := strings.ToValidUTF8(keyText(p.Key), "\uFFFD")
+		key := names.unique(strings.ToValidUTF8(name, "\uFFFD"))
 		w.bytes += len(key)
-		out = append(out, entry{key, w.render(p.Value, depth+1)})
+		out = append(out, entry{key, w.render(v, depth+1)})
 	}
 	return out
 }
 
 // object renders a call that was not made: its class, arguments and state.
 func (w *objectWriter) object(o *pickle.Object, depth int) any {
-	if list, ok := items(o); ok && isSequence(o) {
-		if name, _ := asGlobal(o.Callable); name.name == "set" || name.name == "frozenset" {
+	if name, _ := asGlobal(o.Callable); isSequence(name) {
+		list, _ := items(o)
+		if name.name == "set" || name.name == "frozenset" {
 			return ordered{{"set", w.list(list, depth)}}
 		}
 		return w.list(list, depth)
@@ -218,12 +223,6 @@ func (w *objectWriter) object(o *pickle.Object, depth int) any {
 	return out
 }
 
-// isSequence reports whether items(o) is all there is to o.
-func isSequence(o *pickle.Object) bool {
-	name, _ := asGlobal(o.Callable)
-	return name == global{"torch", "Size"} || name.module == "builtins"
-}
-
 func (w *objectWriter) text(s string) any {
 	if len(s) > maxText {
 		return ordered{{"text", fmt.Sprintf("%d bytes", len(s))}}
@@ -260,7 +259,7 @@ func describe(t tensorValue) any {
 	case t.omit != "":
 		return ordered{{"tensor", t.omit}}
 	case t.array != nil:
-		return ordered{{"tensor", t.array.dtype.String()}, {"shape", nonNil(t.array.size)}}
+		return ordered{{"tensor", t.array.kind().String()}, {"shape", nonNil(t.array.size)}}
 	}
 	out := ordered{}
 	for _, p := range t.parts {

@@ -1,7 +1,3 @@
-// Package torch reads what torch.save and torch.jit.save wrote: zip files, the
-// stacked pickles of torch before 1.6, the tar files before that, and plain
-// pickles of tensors. The pickle is read as data by formats/pickle; the functions
-// and classes that it names are recognised by their names and never called.
 package torch
 
 import (
@@ -17,8 +13,8 @@ import (
 	"wfs/formats/zip"
 )
 
-// errNoPickle is a zip or tar file that torch did not write, or did not finish.
-var errNoPickle = errors.New("it holds no data.pkl: torch did not write it, or did not finish")
+// ErrNoPickle is a zip or tar file that torch did not write, or did not finish.
+var ErrNoPickle = errors.New("it holds no data.pkl: torch did not write it, or did not finish")
 
 // Format is the reader of what torch writes. What is inflated of zip files is kept in cache.
 func Format(cache *deflate.Cache) checkpoint.Format {
@@ -28,8 +24,8 @@ func Format(cache *deflate.Cache) checkpoint.Format {
 }
 
 // detect goes in torch's own order (torch/serialization.py, load and _legacy_load).
-func detect(prefix []byte, _ segment.Data) checkpoint.Match {
-	if IsZip(prefix) || IsTar(prefix) || pickle.LooksLikePickle(prefix) {
+func detect(prefix []byte, file segment.Data) checkpoint.Match {
+	if IsZip(prefix) || IsTar(prefix) || pickle.LooksLikePickle(prefix) || IsLegacy(file) {
 		return checkpoint.Likely
 	}
 	return checkpoint.No
@@ -63,9 +59,13 @@ func Open(src source.Source, cache *deflate.Cache) (*checkpoint.Checkpoint, erro
 	if c.fault != nil {
 		return nil, c.fault
 	}
+	candidates, top := c.candidates(root), ""
+	if len(candidates) == 1 {
+		top = candidates[0].Key
+	}
 	return &checkpoint.Checkpoint{
-		Format: format, Source: src, Separator: ".", Framework: "pt", Unpickled: true,
-		Tensors: c.tensors, Omitted: c.omitted, Candidates: c.candidates(root), Objects: c.objects(root),
+		Format: format, Source: src, Separator: ".", Framework: "pt", Unpickled: true, Notes: c.notes(root, top),
+		Tensors: c.tensors, Omitted: c.omitted, Candidates: candidates, Objects: c.objects(root),
 	}, nil
 }
 
@@ -132,6 +132,7 @@ func openZip(file segment.Data, cache *deflate.Cache, opt pickle.Options) (pickl
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	r.inventory = a.storages()
 	var more []extra
 	if _, script := a.byName["constants.pkl"]; script {
 		consts, cr, err := a.load("constants", opt)
@@ -150,7 +151,7 @@ func (a *archive) load(name string, opt pickle.Options) (pickle.Value, *resolver
 		return nil, nil, err
 	}
 	if data == nil {
-		return nil, nil, errNoPickle
+		return nil, nil, ErrNoPickle
 	}
 	if data, err = zip.Hold(data); err != nil {
 		return nil, nil, fmt.Errorf("record %s%s.pkl: %w", a.prefix, name, err)

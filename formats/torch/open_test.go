@@ -52,6 +52,15 @@ func TestOpenKeys(t *testing.T) {
 		"plain2.pkl":      {"pickle", "", []string{"a", "n"}},
 		"plain4.pkl":      {"pickle", "", []string{"a", "n"}},
 		"tar.pt":          {"torch tar", "", []string{"a", "b", "transposed", "view"}},
+		"legacy1.pt":      {"torch legacy", "", []string{"w"}},
+		"sharded.pt": {"torch zip", "", []string{
+			"w.local_shards.0.tensor", "w.local_shards.0.shard_offsets", "w.local_shards.0.shard_sizes",
+			"w.local_shards.1.tensor", "w.local_shards.1.shard_offsets", "w.local_shards.1.shard_sizes", "w.size",
+		}},
+		"unusual.pt": {"torch zip", "", []string{
+			"own.0", "own.0#2", "own.1.key", "device", "packed.int_repr", "packed.size", "packed.scale", "packed.zero_point",
+			"packed.axis", "keys.1", "keys.1#2", "m.weight",
+		}},
 		"parts.pt": {"torch zip", "", []string{
 			"s.indices", "s.values", "s.size", "csr.crow_indices", "csr.col_indices", "csr.values", "csr.size",
 			"p", "q.int_repr", "q.scale", "q.zero_point",

@@ -26,6 +26,9 @@ func (r *resolver) quantized(args []pickle.Value, level int) (tensorValue, error
 		return tensorValue{}, errArguments
 	}
 	t := tensorValue{parts: []part{{"int_repr", ints}}}
+	if size := ints.array.logical; size != nil {
+		t.parts = append(t.parts, part{"size", intArray([]int64{int64(len(size))}, size...)})
+	}
 	if scale, ok := params[1].(float64); ok {
 		zero, _ := integer(params[2])
 		t.parts = append(t.parts, part{"scale", floatScalar(scale)}, part{"zero_point", intArray(nil, zero)})
@@ -33,6 +36,9 @@ func (r *resolver) quantized(args []pickle.Value, level int) (tensorValue, error
 	}
 	for i, name := range []string{"scale", "zero_point"} {
 		p, ok := r.unwrap(params[1+i], level+1)
+		if !ok {
+			p, ok = numbers(params[0], params[1+i], name)
+		}
 		if !ok {
 			return tensorValue{}, errArguments
 		}
@@ -43,6 +49,39 @@ func (r *resolver) quantized(args []pickle.Value, level int) (tensorValue, error
 		t.parts = append(t.parts, part{"axis", intArray(nil, axis)})
 	}
 	return t, nil
+}
+
+// numbers reads the scales or zero points of each channel that old files have as a list.
+func numbers(scheme, v pickle.Value, name string) (tensorValue, bool) {
+	list, ok := items(v)
+	if !ok {
+		return tensorValue{}, false
+	}
+	d := checkpoint.F64
+	if g, _ := asGlobal(scheme); g.name == "per_channel_affine_float_qparams" {
+		d = checkpoint.F32
+	} else if name == "zero_point" {
+		d = checkpoint.I64
+	}
+	var b []byte
+	for _, v := range list {
+		f, isFloat := v.(float64)
+		n, isInt := integer(v)
+		if !isFloat {
+			f = float64(n)
+		}
+		switch {
+		case !isFloat && !isInt || isFloat && d == checkpoint.I64:
+			return tensorValue{}, false
+		case d == checkpoint.I64:
+			b = binary.LittleEndian.AppendUint64(b, uint64(n))
+		case d == checkpoint.F32:
+			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(float32(f)))
+		default:
+			b = binary.LittleEndian.AppendUint64(b, math.Float64bits(f))
+		}
+	}
+	return literal(d, []int64{int64(len(list))}, b), true
 }
 
 // sparse is (layout, data); data is (indices, values, size[, is_coalesced]) for

@@ -3,6 +3,7 @@ package torch
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"wfs/formats/checkpoint"
 	"wfs/formats/deflate"
@@ -19,6 +20,13 @@ type tensorValue struct {
 	// damage is the error that omit is of where that is the file's fault: torch would not load
 	// it either.
 	damage error
+	// whole is the shape of the tensor that this is a part of, nil where that is not known.
+	whole []int64
+}
+
+// partial reports whether t is a part of a larger tensor.
+func (t tensorValue) partial() bool {
+	return t.whole != nil && (t.array == nil || !slices.Equal(t.whole, t.array.size))
 }
 
 // errDamaged marks what is wrong with the file, not merely unknown to wfs.
@@ -35,6 +43,8 @@ type storageRef struct {
 	key   string
 	dtype checkpoint.DType
 	count int64 // elements of dtype
+	// packed is the numbers in an element, 1 but for quint4x2 and quint2x4.
+	packed int64
 	// view is set in old legacy files: the storage is a part of another one.
 	view *storageView
 }
@@ -54,7 +64,9 @@ type resolver struct {
 	storages map[string]*storage
 	seen     map[*pickle.Object]tensorValue
 	depth    int // of files nested in _load_from_bytes
-	count    int // of storages, to make tables of that size
+	// inventory is the bytes of each storage of the file, by storage.key.
+	inventory map[string]int64
+	count     int // of storages, to make tables of that size
 }
 
 // newResolver makes a resolver for a pickle that refers to count storages, about as
@@ -70,7 +82,7 @@ func newResolver(file segment.Data, cache *deflate.Cache, resolve func(storageRe
 // subclass of a device tensor …).
 const maxWraps = 32
 
-// tensor interprets v. ok is false when v is no tensor at all.
+// tensor interprets v. ok is false when v is not a tensor.
 func (r *resolver) tensor(v pickle.Value) (tensorValue, bool) { return r.unwrap(v, 0) }
 
 func (r *resolver) unwrap(v pickle.Value, level int) (tensorValue, bool) {
@@ -132,7 +144,6 @@ func (r *resolver) apply(obj *pickle.Object, name global, args []pickle.Value, l
 		t, err = r.typedView(args)
 		return t, true, err
 	case global{"torch._utils", "_rebuild_parameter"}, global{"torch._utils", "_rebuild_parameter_with_state"},
-		global{"torch._utils", "_rebuild_device_tensor_from_cpu_tensor"},
 		global{"torch.jit._pickle", "restore_type_tag"}:
 		if name.name == "restore_type_tag" && len(args) > 0 {
 			if _, ok := r.unwrap(args[0], level+1); !ok {
@@ -161,10 +172,15 @@ func (r *resolver) apply(obj *pickle.Object, name global, args []pickle.Value, l
 		return t, true, err
 	case global{"torch._utils", "_rebuild_meta_tensor_no_storage"}:
 		return tensorValue{omit: "meta tensor: it has no data"}, true, nil
-	case global{"torch._utils", "_rebuild_device_tensor_from_numpy"}, global{"torch._utils", "_rebuild_xla_tensor"}:
-		return inner(0)
+	case global{"torch._utils", "_rebuild_device_tensor_from_numpy"}, global{"torch._utils", "_rebuild_device_tensor_from_cpu_tensor"},
+		global{"torch._utils", "_rebuild_xla_tensor"}:
+		t, ok, err = inner(0)
+		if err == nil && len(args) > 1 {
+			t = r.converted(t, args[1])
+		}
+		return t, ok, err
 	case global{"torch._utils", "_rebuild_wrapper_subclass"}:
-		t, err = r.wrapped(obj.State, level)
+		t, err = r.wrapped(args, obj.State, level)
 		return t, true, err
 	case global{"torch._tensor", "_rebuild_from_type_v2"}, global{"torch._tensor", "_rebuild_from_type"}:
 		return r.fromType(obj, args, level)
@@ -179,6 +195,10 @@ func (r *resolver) apply(obj *pickle.Object, name global, args []pickle.Value, l
 		return r.apply(&pickle.Object{Callable: args[0], State: obj.State}, class, nil, level+1)
 	case global{"torch.storage", "_load_from_bytes"}:
 		t, err = r.fromBytes(args)
+		return t, true, err
+	}
+	if isSharded(name) {
+		t, err = r.sharded(obj.State, level)
 		return t, true, err
 	}
 	if a, ok, err := r.numpy(obj, name, args); ok || err != nil {
@@ -211,7 +231,22 @@ func (r *resolver) view(args []pickle.Value, meta int) (tensorValue, error) {
 	if len(args) > meta {
 		a.conj, a.neg = bits(args[meta])
 	}
+	if n := packedIn(args[0]); n > 1 {
+		if err := a.pack(n); err != nil {
+			return tensorValue{}, err
+		}
+	}
 	return tensorValue{array: a}, nil
+}
+
+// packedIn is the numbers in each element of the storage that v refers to.
+func packedIn(v pickle.Value) int64 {
+	if id, ok := v.(*pickle.PersID); ok {
+		if ref, err := storageID(id.ID); err == nil {
+			return ref.packed
+		}
+	}
+	return 1
 }
 
 // typedView is view with the dtype as seventh argument, over an untyped storage.
@@ -270,6 +305,9 @@ func (r *resolver) storage(v pickle.Value) (*storage, error) {
 		if err != nil {
 			return nil, errDamaged{err}
 		}
+		if r.depth > 0 { // keys are unique in their own file only
+			s.id, s.key = fmt.Sprintf("%p/%s", r, s.id), ""
+		}
 		r.storages[id] = s
 		return s, nil
 	case *pickle.Object:
@@ -291,8 +329,11 @@ func (r *resolver) storage(v pickle.Value) (*storage, error) {
 // The fields are written by torch/serialization.py, persistent_id.
 func storageID(id pickle.Value) (storageRef, error) {
 	f, _ := items(id)
+	if _, isText := text(id); isText {
+		return storageRef{}, errors.New("its persistent id is text, as pickle protocol 0 writes it: torch cannot load it either")
+	}
 	if len(f) < 5 {
-		return storageRef{}, errors.New("its persistent id names no storage")
+		return storageRef{}, errors.New("its persistent id does not name a storage")
 	}
 	kind, _ := text(f[0])
 	class, ok := asGlobal(f[1])
@@ -311,7 +352,7 @@ func storageID(id pickle.Value) (storageRef, error) {
 	if !okKey || !okCount || count < 0 {
 		return ref, errors.New("its storage has no key or no size")
 	}
-	ref.key, ref.count = key, count
+	ref.key, ref.count, ref.packed = key, count, max(1, packed[class.name])
 	if len(f) > 5 {
 		if v, isTuple := items(f[5]); isTuple && len(v) == 3 {
 			view := &storageView{}

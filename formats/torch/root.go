@@ -93,20 +93,13 @@ func (c *collector) holdsTensor(v pickle.Value, depth int) bool {
 		}
 		return false
 	}
-	if list, ok := items(v); ok {
-		for i, item := range list {
-			if i < 64 && c.holdsTensor(item, depth+1) {
-				return true
-			}
-		}
-	}
-	if list, ok := pairs(v); ok && c.anyTensor(list, depth) {
-		return true
-	}
-	if obj, ok := v.(*pickle.Object); ok {
-		return c.anyTensor(attributes(obj.State), depth)
-	}
-	return false
+	found, count := false, 0
+	bare := members(v, func(_ string, member pickle.Value) bool {
+		found = c.holdsTensor(member, depth+1)
+		count++
+		return !found && count < 64
+	})
+	return found || bare != nil && c.holdsTensor(bare, depth+1)
 }
 
 func (c *collector) anyTensor(list []pickle.Pair, depth int) bool {

@@ -23,7 +23,8 @@ func (r *resolver) fromType(obj *pickle.Object, args []pickle.Value, level int) 
 		if len(args) > 3 {
 			state = args[3]
 		}
-		t, err := r.wrapped(state, level)
+		fnArgs, _ := items(args[2])
+		t, err := r.wrapped(fnArgs, state, level)
 		return t, true, err
 	}
 	fnArgs, _ := items(args[2])
@@ -34,21 +35,34 @@ func (r *resolver) fromType(obj *pickle.Object, args []pickle.Value, level int) 
 	return t, true, err
 }
 
-// wrapped finds the data of a wrapper subclass in its attributes. DTensor keeps
+// wrapped finds the data of a wrapper subclass, which is made by (class, dtype, size, …), in
+// its attributes. DTensor keeps
 // the local shard in _local_tensor (torch/distributed/tensor/_api.py); where the
 // attributes hold several tensors (torchao's quantized ones) they are its parts.
-func (r *resolver) wrapped(state pickle.Value, level int) (tensorValue, error) {
+func (r *resolver) wrapped(args []pickle.Value, state pickle.Value, level int) (tensorValue, error) {
+	if len(args) > 0 {
+		if class, _ := asGlobal(args[0]); isSharded(class) {
+			return r.sharded(state, level)
+		}
+	}
 	var t tensorValue
-	for _, p := range attributes(state) {
-		name, _ := text(p.Key)
-		inner, ok := r.unwrap(p.Value, level+1)
-		if !ok {
-			continue
+	local := false
+	stateMembers(&pickle.Object{State: state}, func(name string, v pickle.Value) bool {
+		inner, ok := r.unwrap(v, level+1)
+		if ok && name == "_local_tensor" {
+			t, local = inner, true
+			return false
 		}
-		if name == "_local_tensor" {
-			return inner, nil
+		if ok {
+			t.parts = append(t.parts, part{name, inner})
 		}
-		t.parts = append(t.parts, part{name, inner})
+		return true
+	})
+	if local {
+		if len(args) > 2 {
+			t.whole, _ = integers(args[2])
+		}
+		return t, nil
 	}
 	switch len(t.parts) {
 	case 0:
@@ -103,12 +117,13 @@ func (r *resolver) fromBytes(args []pickle.Value) (tensorValue, error) {
 		return tensorValue{}, errDamaged{fmt.Errorf("nested file: %w", err)}
 	}
 	inner.depth = r.depth + 1
+
 	if id, ok := root.(*pickle.PersID); ok {
 		s, err := inner.storage(id)
 		if err != nil {
 			return tensorValue{}, err
 		}
-		s.id = fmt.Sprintf("%p/%s", s, s.id) // keys are unique in their own file only
+
 		count := s.data.Size() / elemSize(s.dtype)
 		return tensorValue{array: &array{storage: s, dtype: s.dtype, size: []int64{count}, stride: []int64{1}}}, nil
 	}

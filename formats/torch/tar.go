@@ -84,7 +84,7 @@ func openTar(file segment.Data) (pickle.Value, *resolver, error) {
 	}
 	for _, name := range []string{"storages", "tensors", "pickle"} {
 		if members[name] == nil {
-			return nil, nil, errNoPickle
+			return nil, nil, ErrNoPickle
 		}
 	}
 	old := newOldTensors()
@@ -100,6 +100,11 @@ func openTar(file segment.Data) (pickle.Value, *resolver, error) {
 	}
 	r := newResolver(members["pickle"], nil, noStorages, len(old.storages))
 	r.old = old.find
+	r.inventory = make(map[string]int64, len(old.storages))
+	for _, s := range old.storages {
+		r.inventory[s.key] = max(r.inventory[s.key], s.data.Size())
+	}
+
 	return root.Value, r, nil
 }
 
@@ -132,7 +137,7 @@ func (o *oldTensors) readStorages(s *stream) error {
 			return fmt.Errorf("storage %d claims %d elements, %d bytes are left", key, count, s.file.Size()-s.at)
 		}
 		data := &segment.Range{Src: s.file, Off: s.at, N: count * elemSize(d)}
-		o.storages[key] = &storage{data: data, dtype: d, id: fmt.Sprint(key)}
+		o.storages[key] = &storage{data: data, dtype: d, id: fmt.Sprint(key), key: fmt.Sprint(key)}
 		s.at += data.N
 	}
 	views, err := s.next()
@@ -175,7 +180,7 @@ func (o *oldTensors) addView(f []pickle.Value) error {
 	}
 	o.storages[target] = &storage{
 		data:  &segment.Range{Src: root.data, Off: offset * elem, N: count * elem},
-		dtype: root.dtype, id: fmt.Sprintf("%s+%d", root.id, offset),
+		dtype: root.dtype, id: fmt.Sprintf("%s+%d", root.id, offset), key: root.key,
 	}
 	return nil
 }

@@ -50,9 +50,7 @@ func items(v pickle.Value) ([]pickle.Value, bool) {
 		if !ok {
 			return nil, false
 		}
-		switch name {
-		case global{"torch", "Size"}, global{"builtins", "set"}, global{"builtins", "frozenset"},
-			global{"builtins", "list"}, global{"builtins", "tuple"}:
+		if isSequence(name) {
 			if args, ok := items(v.Args); ok && len(args) == 1 {
 				return items(args[0])
 			}
@@ -98,6 +96,16 @@ func pairs(v pickle.Value) ([]pickle.Pair, bool) {
 	return nil, false
 }
 
+// isSequence reports whether a call of name makes a list, a tuple or a set of its argument.
+func isSequence(name global) bool {
+	switch name {
+	case global{"torch", "Size"}, global{"builtins", "set"}, global{"builtins", "frozenset"},
+		global{"builtins", "list"}, global{"builtins", "tuple"}:
+		return true
+	}
+	return false
+}
+
 func isOrderedDict(o *pickle.Object) bool {
 	name, _ := asGlobal(o.Callable)
 	switch name {
@@ -107,8 +115,9 @@ func isOrderedDict(o *pickle.Object) bool {
 	return false
 }
 
-// attributes reads the state that BUILD sets: a __dict__, or a tuple of a
-// __dict__ and slots (CPython Lib/copyreg.py, object.__reduce_ex__).
+// attributes reads the state that BUILD sets where it is a __dict__, or a pair of a
+// __dict__ and slots, one of which may be None (CPython Lib/copyreg.py,
+// object.__reduce_ex__); nil where it is anything else.
 func attributes(state pickle.Value) []pickle.Pair {
 	switch s := state.(type) {
 	case *pickle.Dict:
@@ -117,12 +126,17 @@ func attributes(state pickle.Value) []pickle.Pair {
 		list, _ := pairs(s)
 		return list
 	case *pickle.Tuple:
+		if len(s.Items) != 2 {
+			return nil
+		}
 		var list []pickle.Pair
-		if len(s.Items) <= 2 {
-			for _, part := range s.Items {
-				if d, ok := part.(*pickle.Dict); ok {
-					list = append(list, d.List()...)
-				}
+		for _, part := range s.Items {
+			switch part := part.(type) {
+			case pickle.None:
+			case *pickle.Dict:
+				list = append(list, part.List()...)
+			default:
+				return nil
 			}
 		}
 		return list

@@ -19,7 +19,16 @@ type collector struct {
 	keys    map[string]bool
 	first   map[string]*checkpoint.Tensor // by identity, for ties
 	walking map[any]bool                  // containers on the way down: cuts cycles
+	barren  map[any]bool                  // containers without a tensor, in a walk that goes on and on
+	tired   int                           // of visits: from here on barren is kept
+	looked  map[any]bool                  // containers that were searched for tensors not yet listed
 	hidden  string                        // why tensors are left out of the view, for what is walked now
+	fresh   bool                          // tensors that are listed already are passed over, for what is walked now
+	used    map[string]bool               // keys of storages that were listed or omitted
+	opaques []string                      // submodules whose keys are not known
+	asSaved []string                      // tensors that torch would convert
+	shards  int                           // tensors that are a part of a larger one
+	nesting int                           // how deep the walk is
 	visits  int                           // values, and 64 bytes of path, that may still be looked at
 	text    int                           // bytes of keys that may still be listed
 	room    int                           // tensors that may still be listed
@@ -34,9 +43,11 @@ const (
 	maxKeys    = 32 << 20  // bytes of all keys
 	maxTensors = 250_000
 	fairSize   = 100 << 20
+	patience   = 100_000 // visits, after which nothing is looked at twice in vain
 )
 
 var (
+	errDeep    = fmt.Errorf("containers are nested more than %d deep", maxDepth)
 	errPaths   = errors.New("its containers are in one another again and again: there are too many paths to list")
 	errTensors = errors.New("the file lists more tensors, or longer names, than wfs reads from a file of its size")
 )
@@ -46,8 +57,8 @@ func newCollector(r *resolver, size int64) *collector {
 	more := 1 + int(min(size, 1<<50)/fairSize)
 	return &collector{
 		resolver: r, keys: make(map[string]bool, r.count),
-		first: make(map[string]*checkpoint.Tensor, r.count), walking: map[any]bool{},
-		visits: more * maxVisits, text: more * maxKeys, room: more * maxTensors,
+		first: make(map[string]*checkpoint.Tensor, r.count), walking: map[any]bool{}, looked: map[any]bool{}, barren: map[any]bool{}, used: make(map[string]bool, r.count),
+		visits: more * maxVisits, tired: more*maxVisits - patience, text: more * maxKeys, room: more * maxTensors,
 	}
 }
 
@@ -62,8 +73,11 @@ func (c *collector) beyond(path string) bool {
 
 // walk adds every tensor below v under path.
 func (c *collector) walk(path string, v pickle.Value, depth int) {
-	if depth > maxDepth {
-		c.damaged(path, fmt.Errorf("containers are nested more than %d deep", maxDepth))
+	// A state that is not a dict goes by the path of its object, at the same depth.
+	c.nesting++
+	defer func() { c.nesting-- }()
+	if c.nesting > maxDepth {
+		c.damaged(path, errDeep)
 	}
 	if c.beyond(path) {
 		return
@@ -72,20 +86,42 @@ func (c *collector) walk(path string, v pickle.Value, depth int) {
 		if depth == 0 {
 			path = "tensor"
 		}
+		if t.omit != "" && c.extras(path, v, depth, c.hidden) {
+			return // it is not known what becomes of them, but they are there
+		}
 		c.add(path, t)
+		if t.omit != "" {
+			c.account(v, 0)
+		} else {
+			c.extras(path, v, depth, "attribute of a tensor")
+		}
 		return
 	}
 	v = untagged(v)
 	if id, ok := v.(*pickle.PersID); ok {
 		if _, err := storageID(id.ID); err == nil {
 			c.omit(path, "a storage by itself: it has no shape")
+			c.account(id, 0)
 		}
 	}
-	if !container(v) || c.walking[v] {
+	if c.nestedFile(v) {
+		c.omit(path, "bytes that are a torch file: its tensors are not listed")
+		return
+	}
+	if !container(v) || c.walking[v] || c.barren[v] || c.fresh && c.looked[v] {
 		return
 	}
 	c.walking[v] = true
-	defer delete(c.walking, v)
+	found := c.found()
+	defer func() {
+		delete(c.walking, v)
+		if c.visits < c.tired && c.found() == found {
+			c.barren[v] = true
+		}
+	}()
+	if c.fresh {
+		c.looked[v] = true
+	}
 	if m, ok := asModule(v); ok {
 		c.module(path, m, depth)
 		return
@@ -94,32 +130,59 @@ func (c *collector) walk(path string, v pickle.Value, depth int) {
 		c.walk(path, content, depth+1)
 		return
 	}
-	if list, ok := items(v); ok {
-		for i, item := range list {
-			c.walk(join(path, fmt.Sprint(i), depth), item, depth+1)
-		}
+	bare := members(v, func(name string, member pickle.Value) bool {
+		c.walk(join(path, name, depth), member, depth+1)
+		return c.fault == nil
+	})
+	if bare != nil {
+		c.walk(path, bare, depth)
 	}
-	if list, ok := pairs(v); ok {
-		for _, p := range list {
-			c.walk(join(path, keyText(p.Key), depth), p.Value, depth+1)
-		}
+}
+
+// found counts what was listed so far.
+func (c *collector) found() int { return len(c.tensors) + len(c.omitted) }
+
+// extras lists, hidden for the given reason, the tensors that a tensor has as attributes:
+// the state of a Parameter or of a subclass (torch/_tensor.py, Tensor.__reduce_ex__). It
+// reports whether there are any.
+func (c *collector) extras(path string, v pickle.Value, depth int, why string) bool {
+	obj, ok := v.(*pickle.Object)
+	if !ok {
+		return false
 	}
-	// The attributes of an object whose class nobody needs to know: TorchScript's
-	// modules, an EMA wrapper around a model, a Namespace.
-	if obj, ok := v.(*pickle.Object); ok {
-		for _, p := range attributes(obj.State) {
-			if name := keyText(p.Key); name != "_metadata" {
-				c.walk(join(path, name, depth), p.Value, depth+1)
+	name, _ := asGlobal(obj.Callable)
+	args, _ := items(obj.Args)
+	var state pickle.Value
+	switch name {
+	case global{"torch._utils", "_rebuild_parameter_with_state"}, global{"torch._tensor", "_rebuild_from_type_v2"}, global{"torch._tensor", "_rebuild_from_type"}:
+		if len(args) > 3 {
+			state = args[3]
+		}
+	case global{"torch._utils", "_rebuild_parameter"}, global{"torch._utils", "_rebuild_tensor_v2"},
+		global{"torch._utils", "_rebuild_tensor_v3"}, global{"torch._utils", "_rebuild_wrapper_subclass"}:
+		state = obj.State
+	}
+	if state == nil {
+		return false
+	}
+	found := c.found()
+	c.hide(why, func() {
+		stateMembers(&pickle.Object{State: state}, func(name string, member pickle.Value) bool {
+			if container(member) {
+				c.walk(join(path, name, depth), member, depth+1)
 			}
-		}
-		if obj.State == nil {
-			if args, ok := items(obj.Args); ok && !isOrderedDict(obj) {
-				for i, arg := range args {
-					c.walk(join(path, fmt.Sprint(i), depth), arg, depth+1)
-				}
-			}
-		}
-	}
+			return c.fault == nil
+		})
+	})
+	return c.found() > found
+}
+
+// hide lists what walk finds, but for tensors that are listed already, as hidden from the view.
+func (c *collector) hide(why string, walk func()) {
+	hidden, fresh := c.hidden, c.fresh
+	c.hidden, c.fresh = why, true
+	walk()
+	c.hidden, c.fresh = hidden, fresh
 }
 
 // untagged is the value in what TorchScript writes lists and dicts as: a call with the value
@@ -152,6 +215,9 @@ func (c *collector) add(key string, t tensorValue) {
 		c.omit(key, t.omit)
 		return
 	}
+	if t.partial() {
+		c.shards++
+	}
 	for _, p := range t.parts {
 		c.add(key+"."+p.name, p.tensorValue)
 	}
@@ -164,7 +230,10 @@ func (c *collector) add(key string, t tensorValue) {
 		return
 	}
 	id := t.array.identity()
-	tensor := &checkpoint.Tensor{Key: c.unique(key), DType: t.array.dtype, Shape: shape, Hidden: c.hidden, Tied: c.first[id]}
+	if c.fresh && c.first[id] != nil {
+		return
+	}
+	tensor := &checkpoint.Tensor{Key: c.unique(key), DType: t.array.kind(), Shape: shape, Hidden: c.hidden, Tied: c.first[id]}
 	if tensor.Tied != nil {
 		tensor.Data = tensor.Tied.Data
 	} else if tensor.Data, err = t.array.data(); err != nil {
@@ -172,6 +241,10 @@ func (c *collector) add(key string, t tensorValue) {
 		return
 	} else {
 		c.first[id] = tensor
+	}
+	c.used[t.array.storage.key] = true
+	if t.array.asSaved != "" {
+		c.asSaved = append(c.asSaved, key)
 	}
 	if c.tensors == nil {
 		c.tensors = make([]*checkpoint.Tensor, 0, c.count)

@@ -49,7 +49,7 @@ func openArchive(z *zip.Archive, cache *deflate.Cache) (*archive, error) {
 				return nil, errExport
 			}
 		}
-		return nil, errNoPickle
+		return nil, ErrNoPickle
 	}
 	pickle := z.Records[found].Name
 	a.prefix = pickle[:len(pickle)-len("data.pkl")]
@@ -111,7 +111,7 @@ func (a *archive) storageReader(dir string) func(ref storageRef) (*storage, erro
 		if err != nil {
 			return nil, fmt.Errorf("storage %s: %w", ref.key, err)
 		}
-		s := &storage{dtype: ref.dtype, id: dir + "/" + ref.key, data: segment.Literal(nil)}
+		s := &storage{dtype: ref.dtype, id: dir + "/" + ref.key, key: strings.ToLower(dir + "/" + ref.key), data: segment.Literal(nil)}
 		if size == 0 {
 			return s, nil
 		}

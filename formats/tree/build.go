@@ -32,10 +32,24 @@ const maxTreeDepth = 64
 // reserved are the directories of wfs in the root.
 var reserved = []string{"tensors", "tree", "raw", "f32", "meta"}
 
+// Directories of tree/ that one weight file may have, beyond which the rest of a key stays
+// one name: a key may have dozens of dots, and each part of it can be a directory of its own.
+// No model comes near it: the tensors of an adapter have three each, most have one or less.
+const (
+	fewDirs       = 4096
+	dirsPerTensor = 4
+)
+
+// subdir is the place of a directory.
+type subdir struct {
+	parent *Dir
+	name   string
+}
+
 type builder struct {
 	plan  *view.Plan
 	tree  *Tree
-	subs  map[*Dir]map[string]*Dir
+	subs  map[subdir]*Dir
 	npys  map[*checkpoint.Tensor]*File
 	raws  map[*checkpoint.Tensor]*File
 	wides map[*checkpoint.Tensor]*File
@@ -49,7 +63,7 @@ type builder struct {
 // Build makes the tree of a plan. It reads nothing, and two trees of one plan are equal.
 func Build(p *view.Plan, opt Options) (*Tree, error) {
 	b := &builder{
-		plan: p, tree: &Tree{}, subs: map[*Dir]map[string]*Dir{}, npys: map[*checkpoint.Tensor]*File{},
+		plan: p, tree: &Tree{}, subs: map[subdir]*Dir{}, npys: map[*checkpoint.Tensor]*File{},
 		raws: map[*checkpoint.Tensor]*File{}, wides: map[*checkpoint.Tensor]*File{}, sets: map[*Dir]bool{},
 	}
 	b.meta = newMetadata(p)
@@ -91,16 +105,12 @@ func (b *builder) ino() uint64 { return uint64(len(b.tree.Nodes) + 1) }
 
 // sub finds or makes a subdirectory.
 func (b *builder) sub(d *Dir, name, suffix string) *Dir {
-	known := b.subs[d]
-	if known == nil {
-		known = map[string]*Dir{}
-		b.subs[d] = known
-	}
-	if s := known[name]; s != nil {
+	place := subdir{d, name}
+	if s := b.subs[place]; s != nil {
 		return s
 	}
 	s := b.newDir(d, suffix)
-	known[name] = s
+	b.subs[place] = s
 	d.Dirs = append(d.Dirs, DirEntry{name, s})
 	return s
 }
@@ -114,7 +124,7 @@ func (b *builder) below(d *Dir, path string) *Dir {
 	}
 	for _, part := range strings.Split(path, "/") {
 		name := encodeDir(part, d.Suffix)
-		if taken := b.subs[d][name]; taken != nil && !b.sets[taken] {
+		if taken := b.subs[subdir{d, name}]; taken != nil && !b.sets[taken] {
 			name += "%"
 		}
 		d = b.sub(d, name, d.Suffix)
@@ -197,7 +207,7 @@ func (b *builder) viewFile(dir *Dir, set view.Set, f view.File) (*safetensors.La
 	return layout, nil
 }
 
-// hides says whether something of the source would lie in a directory of wfs.
+// hides reports whether something of the source would lie in a directory of wfs.
 func (b *builder) hides(path string) bool {
 	top, _, _ := strings.Cut(path, "/")
 	if !slices.Contains(b.reserved, top) {
@@ -233,22 +243,27 @@ func (b *builder) tensors(counted bool) {
 	raw := b.sub(root, "raw", ".bin")
 	var wide *Dir
 	for _, set := range b.plan.Model.Sets {
-		flat, deep, raw := b.below(flat, set.Dir), b.below(deep, set.Dir), b.below(raw, set.Dir)
+		flat, deep, raw := b.below(flat, set.Place()), b.below(deep, set.Place()), b.below(raw, set.Place())
 		for _, shard := range set.Shards {
+			split := splitter{builder: b, separator: shard.Separator, room: fewDirs + dirsPerTensor*len(shard.Tensors)}
 			for _, t := range shard.Tensors {
 				name := EncodeName(t.Key)
 				one := t.Canonical()
 				file := b.shared(b.npys, one, shard.Source, (*npyOf)(one), counted)
 				link(flat, name, file)
-				dir, leaf := b.split(deep, t.Key, shard.Separator)
+				dir, leaf := split.split(deep, t.Key)
 				link(dir, leaf, file)
 				link(raw, name, b.shared(b.raws, one, shard.Source, (*rawOf)(one), false))
 				if t.DType.NumPy() == "" && ops.Has(t.DType) {
 					if wide == nil {
 						wide = b.sub(root, "f32", ".npy")
 					}
-					link(b.below(wide, set.Dir), name, b.shared(b.wides, one, shard.Source, (*float32Of)(one), false))
+					link(b.below(wide, set.Place()), name, b.shared(b.wides, one, shard.Source, (*float32Of)(one), false))
 				}
+			}
+			if split.whole > 0 {
+				b.note(fmt.Sprintf("%s: tree/ has the most directories that a file may have: of %d keys the rest stays one name",
+					set.Join(shard.Source.Name()), split.whole))
 			}
 		}
 	}
@@ -264,12 +279,30 @@ func (b *builder) shared(of map[*checkpoint.Tensor]*File, t *checkpoint.Tensor, 
 	return f
 }
 
-// split makes the directories of a key in tree/ and returns the last of them and
-// the name of the leaf.
-func (b *builder) split(d *Dir, key, separator string) (dir *Dir, leaf string) {
-	parts := strings.SplitN(key, separator, maxTreeDepth+1)
-	for _, part := range parts[:len(parts)-1] {
-		d = b.sub(d, encodeDir(part, d.Suffix), d.Suffix)
+// splitter makes the directories of the keys of one file in tree/.
+type splitter struct {
+	*builder
+	separator string
+	room      int // directories that may still be made
+	whole     int // keys that were not split to their end because there was no room
+}
+
+// split makes the directories of a key and returns the last of them and the name of the leaf.
+func (s *splitter) split(d *Dir, key string) (dir *Dir, leaf string) {
+	for range maxTreeDepth {
+		part, rest, nested := strings.Cut(key, s.separator)
+		if !nested {
+			break
+		}
+		name := encodeDir(part, d.Suffix)
+		if s.subs[subdir{d, name}] == nil {
+			if s.room == 0 {
+				s.whole++
+				break
+			}
+			s.room--
+		}
+		d, key = s.sub(d, name, d.Suffix), rest
 	}
-	return d, EncodeName(parts[len(parts)-1])
+	return d, EncodeName(key)
 }

@@ -90,7 +90,7 @@ func (m *metadata) index(out io.Writer) error {
 		for _, shard := range set.Shards {
 			for _, t := range shard.Tensors {
 				e := indexEntry{
-					Key: t.Key, Name: tensorPath(set.Dir, t.Key), DType: t.DType.String(), Shape: t.Shape,
+					Key: t.Key, Name: tensorPath(set.Place(), t.Key), DType: t.DType.String(), Shape: t.Shape,
 					Bytes: t.Data.Size(), File: set.Join(shard.Source.Name()), Hidden: t.Hidden,
 				}
 				if valid := strings.ToValidUTF8(t.Key, "\uFFFD"); valid != t.Key {
@@ -146,7 +146,7 @@ func (m *metadata) table(out io.Writer) error {
 	fmt.Fprintln(w, "name\tdtype\tshape\tbytes\tfile")
 	for of, t := range m.plan.Model.Tensors() {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\n",
-			tensorPath(of.Set.Dir, t.Key), t.DType, shapeText(t), t.Data.Size(), tensorPath(of.Set.Dir, of.Source.Name()))
+			tensorPath(of.Set.Place(), t.Key), t.DType, shapeText(t), t.Data.Size(), tensorPath(of.Set.Dir, of.Source.Name()))
 	}
 	return w.Flush()
 }
@@ -178,6 +178,9 @@ func (m *metadata) source(out io.Writer) error {
 		abs = m.plan.Model.Path
 	}
 	notes := append([]string{}, m.plan.Model.Notes...)
+	if m.plan.Lacks != "" {
+		notes = append(notes, m.plan.Lacks)
+	}
 	return writeJSON(out, map[string]any{"source": abs, "files": files, "notes": notes})
 }
 

@@ -1,13 +1,3 @@
-// Package tree makes of a view.Plan the tree of files that a user sees: names, sizes,
-// inode numbers and contents. It knows nothing of FUSE: package fs serves a Tree as it
-// is, and as an io/fs.FS any other command can read the same files without a mount.
-//
-// How a byte travels: Build names every file and gives it a content, which makes nothing
-// yet (content.go). When a file is opened its content becomes a segment.Data: for a
-// single tensor the header of a .npy and the tensor's own Data, for a view the header
-// that safetensors.Layout writes and the Data of all its tensors, one after the other,
-// for a file of meta/ a text that is written on the spot. Each read goes down from there
-// to the source.
 package tree
 
 import (
@@ -99,7 +89,7 @@ func (f *File) Lazy() bool {
 }
 
 // Attributes are the name and value of extended attributes, nil for a file that
-// is no tensor.
+// is not a tensor.
 func (f *File) Attributes() map[string]string {
 	if t, ok := f.content.(interface{ attributes() map[string]string }); ok {
 		return t.attributes()

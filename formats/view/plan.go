@@ -1,5 +1,3 @@
-// Package view plans what a view of a model shows. A Plan is a value made of a model and
-// of rules; ls, the mount and every other way out go by it, and none changes the model.
 package view
 
 import (
@@ -22,6 +20,8 @@ type Rules struct {
 type Plan struct {
 	Model *checkpoint.Model
 	Sets  []Set
+	// Lacks is one line on what the sources hold and the views do not, "" for nothing.
+	Lacks string
 }
 
 // Set is the view of a weight set.
@@ -76,6 +76,7 @@ func New(m *checkpoint.Model, rules Rules) (*Plan, error) {
 	if rules.Root != "" && rules.Root != "." && !p.takesAny() {
 		return nil, fmt.Errorf("%s: no tensor lies below %q: choose one of %s", m.Path, rules.Root, tops(m))
 	}
+	p.Lacks = p.lacks()
 	return p, nil
 }
 
@@ -95,7 +96,8 @@ func (p *Plan) takesAny() bool {
 	})
 }
 
-// Notes are the remarks on the directory and on all files, each once.
+// Notes are the remarks on the directory and on all files, each once, and on what the view
+// lacks.
 func (p *Plan) Notes() []string {
 	notes := slices.Clone(p.Model.Notes)
 	for _, set := range p.Sets {
@@ -106,6 +108,13 @@ func (p *Plan) Notes() []string {
 				}
 			}
 		}
+	}
+	if p.Lacks != "" {
+		line := p.Lacks
+		if m := p.Model; len(m.Sets) == 1 && len(m.Sets[0].Shards) == 1 {
+			line = m.Sets[0].Shards[0].Source.Name() + ": " + line
+		}
+		notes = append(notes, line)
 	}
 	return notes
 }

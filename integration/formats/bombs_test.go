@@ -189,6 +189,8 @@ var bombs = []bomb{
 // mounting each stays below 512 MiB resident in its own process and ends soon; what
 // is not a fair file ends in one line.
 func TestBombs(t *testing.T) {
+	t.Parallel() // TestBombs, TestHDF5Random and TestKeras take minutes each
+
 	const limit = 512 << 20
 	for _, b := range bombs {
 		t.Run(b.name, func(t *testing.T) {

@@ -51,6 +51,8 @@ type hdf5Object struct {
 // TestHDF5Random compares the HDF5 reader with h5py: every object, value and
 // attribute of many random files, whole and in pieces.
 func TestHDF5Random(t *testing.T) {
+	t.Parallel() // TestBombs, TestHDF5Random and TestKeras take minutes each
+
 	dir := t.TempDir()
 	var files []hdf5File
 	harness.Python(t, harness.Keras, "hdf5_random.py", nil, &files, dir, fmt.Sprint(hdf5Files), "1")

@@ -9,6 +9,8 @@ import (
 // TestKeras mounts what Keras 2, Keras 3 and h5py wrote: each dataset equals what
 // h5py reads, and a model rebuilt from a view predicts as its source did.
 func TestKeras(t *testing.T) {
+	t.Parallel() // TestBombs, TestHDF5Random and TestKeras take minutes each
+
 	type file = map[string]any // a case of write_keras.py
 	var cases []file
 	for _, version := range []string{"2", "3"} {

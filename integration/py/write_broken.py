@@ -125,7 +125,7 @@ def main():
     torch.save({"a": torch.ones(1), "both": torch.ones(1)}, copies / "a.bin")
     torch.save({"b": torch.ones(1), "both": torch.zeros(1)}, copies / "b.bin")
     directory("index-directory", {"weight_map": {"w": "d"}}, "not a regular file").joinpath("d").mkdir()
-    case("only.index.json", "mount its directory").write_text(json.dumps(index))
+    case("only.index.json", "good.bin, which is missing").write_text(json.dumps(index))
 
     def weights(name, *says, **files):
         (path := case(name, *says)).mkdir()
@@ -133,7 +133,7 @@ def main():
             (path / file.replace("_", ".")).write_bytes(content)
 
     good = (out / "good.pt").read_bytes()
-    weights("other-name", "mount its weight file by itself: lora.pt", lora_pt=good, README_md=b"#")
+    weights("other-name", "lora.pt", "begins with", lora_pt=b"\x01\x02\x03", README_md=b"#")
     weights("other-names", "mount one of its weight files by itself: a.pth, b.ckpt", a_pth=good, b_ckpt=good)
     weights("pointer", "model.safetensors", "git-lfs pointer", model_safetensors=b"version https://git-lfs.github.com/spec/v1\n")
 

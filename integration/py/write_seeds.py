@@ -82,6 +82,62 @@ def main(directory):
     torch.save({"s": torch.eye(2).to_sparse(), "csr": torch.eye(2).to_sparse_csr(), "p": torch.nn.Parameter(torch.ones(2)),
                 "q": torch.quantize_per_tensor(base, 0.1, 3, torch.qint8), "m": torch.empty(2, device="meta")}, at("parts.pt"))
     write_tar(at("tar.pt"))
+    write_unusual(at)
+    write_differential(at("gopickle"))
+
+
+class Own:
+    """Pickles as a call, with a state that is not a dict."""
+
+    def __init__(self, *_):
+        pass
+
+    def __reduce__(self):
+        return Own, (torch.ones(1),), (torch.ones(2), {"key": torch.ones(3)})
+
+
+class Versioned(torch.nn.Linear):
+    def __getstate__(self):
+        return {"version": 2, "dict": self.__dict__.copy()}
+
+
+def write_unusual(at):
+    """Values that are tensors by rules of their own."""
+    as_saved = torch.arange(3).float().numpy()
+
+    class Device:
+        def __reduce__(self):
+            return torch._utils._rebuild_device_tensor_from_numpy, (as_saved, torch.bfloat16, "cpu", False)
+
+    packed = torch.quantize_per_channel(torch.ones(3, 5), torch.ones(3), torch.zeros(3), 0, torch.quint4x2)
+    torch.save({"own": Own(), "device": Device(), "packed": packed, "keys": {1: torch.ones(1), "1": torch.ones(1)},
+                "m": Versioned(2, 1, bias=False)}, at("unusual.pt"))
+    torch.save({"w": torch.ones(3), "lr": 0.5}, at("legacy1.pt"), pickle_protocol=1, _use_new_zipfile_serialization=False)
+    torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
+    from torch.distributed._shard import sharded_tensor
+    from torch.distributed._shard.metadata import ShardMetadata
+
+    local = [sharded_tensor.Shard(torch.ones(1, 2), ShardMetadata([n, 0], [1, 2], "rank:0/cpu")) for n in range(2)]
+    torch.save({"w": sharded_tensor.init_from_local_shards(local, 2, 2)}, at("sharded.pt"))
+    torch.distributed.destroy_process_group()
+
+
+def write_differential(directory):
+    """Files of everything that gopickle's package pytorch claims to read, in both of its containers."""
+    os.makedirs(directory, exist_ok=True)
+    ramp = torch.arange(-30, 30, dtype=torch.float64).reshape(3, 4, 5) / 7
+    names = ("float32", "float16", "float64", "bfloat16", "int8", "int16", "int32", "int64", "uint8", "bool")
+    state = {name: (ramp.abs() if name in ("uint8", "bool") else ramp * 3).to(getattr(torch, name)) for name in names}
+    half = state["float16"]
+    half[0, 0] = torch.tensor([float("inf"), -float("inf"), 6e-8, -0.0, 65504])
+    state |= {"transposed": state["int64"].permute(2, 0, 1), "slice": state["float32"][1:, ::2, 3], "expanded": state["int16"][:1].expand(4, 4, 5),
+              "tied": half, "part": state["float64"].view(-1)[17:41], "scalar": torch.tensor(1.5), "empty": torch.empty(0, 3)}
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Conv2d(2, 3, 3), torch.nn.BatchNorm2d(3), torch.nn.Linear(3, 2, bias=False))
+    nested = {"epoch": 3, "loss": 0.25, "name": "run", "flags": [True, None, (1, "two")], "state_dict": model.state_dict(), "ema": [ramp, {"mean": ramp.mean(0)}]}
+    for name, value in {"dtypes": state, "model": model.state_dict(), "nested": nested, "bare": ramp, "list": [ramp, half]}.items():
+        torch.save(value, os.path.join(directory, name + ".pt"))
+        torch.save(value, os.path.join(directory, name + "_legacy.pt"), _use_new_zipfile_serialization=False)
 
 
 if __name__ == "__main__":
