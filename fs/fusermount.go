@@ -49,7 +49,7 @@ func fusermountOn(dir *os.File, opt *fuse.MountOptions) (device int, err error) 
 	// It resolves "." by itself, as it does any path, and mounts on what it has entered.
 	cmd := exec.Command(fusermount, "-o", fusermountOptions(opt), "--", ".")
 	cmd.Dir = descriptorPath(dir)
-	cmd.Env = append(os.Environ(), "_FUSE_COMMFD=3")
+	cmd.Env = []string{"_FUSE_COMMFD=3"}
 	cmd.ExtraFiles = []*os.File{theirs}
 	words, err := cmd.CombinedOutput()
 	theirs.Close()

@@ -109,8 +109,9 @@ func TestMountpointMoved(t *testing.T) {
 			moved := target + "-" + name
 			t.Cleanup(func() {
 				harness.Unmount(t, moved)
-				os.RemoveAll(target)
-				os.RemoveAll(elsewhere)
+				for _, path := range []string{moved, target, elsewhere} {
+					os.Remove(path)
+				}
 			})
 			harness.WriteSafetensors(t, source, nil, harness.SmallTensors()[0])
 			harness.Must(t, os.Chmod(source, 0o644))
@@ -128,7 +129,7 @@ func TestMountpointMoved(t *testing.T) {
 			}
 			harness.Must(t, os.Rename(target, moved))
 			harness.Must(t, os.Symlink(elsewhere, target))
-			if !harness.Eventually(30*time.Second, func() bool { return harness.IsMounted(moved) }) {
+			if !harness.Eventually(30*time.Second, func() bool { return harness.IsReady(t, moved) }) {
 				list, _ := os.ReadFile("/proc/self/mountinfo")
 				t.Fatalf("it is not mounted at %s\n%s%s", moved, list, stderr.String())
 			}
