@@ -52,6 +52,9 @@ func exercise(t testing.TB, b []byte) bool {
 
 // TestDamaged cuts and flips real files: whatever comes out, it is a report or an error, soon.
 func TestDamaged(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long")
+	}
 	for name, b := range seeds(t) {
 		if !exercise(t, b) {
 			t.Errorf("%s: the whole file is not scanned", name)

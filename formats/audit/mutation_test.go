@@ -93,6 +93,9 @@ func imports(t *testing.T, pickles [][]byte) [][][2]string {
 // report: it names all of it, and a file that imports what is not allowed is never clean.
 // MUTATIONS is how many.
 func TestMutations(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long")
+	}
 	count := 10_000
 	if testing.Short() {
 		count = 2000

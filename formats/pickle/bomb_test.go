@@ -31,6 +31,9 @@ func load(t *testing.T, name string, b []byte, memory uint64) (*Result, error) {
 }
 
 func TestBombs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long")
+	}
 	le := binary.LittleEndian
 	many := func(prefix string, op Code, n int, suffix string) []byte {
 		return []byte(prefix + strings.Repeat(string([]byte{byte(op)}), n) + suffix)
