@@ -29,9 +29,9 @@ func Interpreter(environment string) string {
 // Script is the path of a program in integration/py.
 func Script(name string) string { return filepath.Join(root, "integration", "py", name) }
 
-// Python runs a script of integration/py in an environment, for ten minutes at most.
-// Where in is not nil the script reads it as JSON from its stdin; where out is not nil
-// it writes JSON to its stdout.
+// Python runs a script of integration/py in an environment. Where in is not nil the script
+// reads it as JSON from its stdin; where out is not nil it writes JSON to its stdout. A
+// script that takes a minute has half an hour, because the machine may be busy.
 func Python(t testing.TB, environment, script string, in, out any, args ...string) {
 	t.Helper()
 	cmd := exec.Command(Interpreter(environment), append([]string{Script(script)}, args...)...)
@@ -41,7 +41,7 @@ func Python(t testing.TB, environment, script string, in, out any, args ...strin
 		Must(t, err)
 		cmd.Stdin = bytes.NewReader(b)
 	}
-	r := Run(t, 10*time.Minute, cmd)
+	r := Run(t, 30*time.Minute, cmd)
 	if r.Code != 0 {
 		t.Fatalf("%s: exit code %d\n%s%s", script, r.Code, r.Stdout, r.Stderr)
 	}
