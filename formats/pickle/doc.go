@@ -8,8 +8,8 @@
 //     against the bytes that are left before it allocates; opcode.go is its table, textargs.go
 //     and numbers.go read the lines of protocol 0. Bytes and texts beyond a few KiB stay in
 //     the file, so that a pickled array of gigabytes costs nothing to load.
-//   - machine.go runs the opcodes on a stack of Values (value.go): dispatch.go what makes and
-//     fills containers, calls.go what names globals and calls them. A call becomes an Object
+//   - load.go has machine.go run the opcodes on a stack of Values (value.go): dispatch.go, what
+//     fills containers in containers.go, what names and calls in calls.go. A call becomes an Object
 //     that records it. expansion.go counts what shared values would take written out.
 //   - payload.go remembers the bytes and texts that may be pickles themselves, or files and
 //     streams that hold some, for package audit; latin1.go reads text that stands for bytes.

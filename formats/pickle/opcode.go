@@ -1,6 +1,6 @@
 package pickle
 
-// argument is how the bytes behind an opcode are to be read.
+// argument is how the bytes after an opcode are to be read.
 type argument uint8
 
 const (

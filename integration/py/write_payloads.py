@@ -186,7 +186,8 @@ def disputed(payload):
     clean = (out / "clean.pt").read_bytes()
     start = clean.rfind(b"PK\x05\x06")
     write("trailing.pt", clean + b"tail", "unknown")
-    write("compressed.bin", gzip.compress(clean), "unknown", mounts=False)
+    write("compressed.bin", gzip.compress(clean), "allowed", mounts=False)
+    write("compressed-payload.bin", gzip.compress(payload), "dangerous", mounts=False)
     write("extension.pkl", b"\x80\x02\x82\x01.", "unknown")
     write("two-ends.pt", clean[:start + 20] + struct.pack("<H", 22) + clean[start:start + 20] + b"\0\0", "unknown")
     for name, verdict, more in (("plain", "unknown", b"\x80\x02}."), ("payload", "dangerous", payload)):
