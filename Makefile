@@ -81,6 +81,7 @@ race: system .venv/torch .venv/keras
 # long, and nothing else would get done.
 .PHONY: fuzz
 fuzz:
+	MUTATIONS=100000 go test -count=1 -run '^TestMutations$$' ./formats/audit
 	@for package in $$(go list ./...); do \
 		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
 			echo "== $$package $$target"; \

@@ -32,14 +32,16 @@ import (
 
 // opener is the readers, and the caches that what they open shares.
 type opener struct {
-	files []checkpoint.Format
-	dirs  []checkpoint.DirFormat
+	files    []checkpoint.Format
+	dirs     []checkpoint.DirFormat
+	inflated *deflate.Cache
 }
 
 // newOpener makes the two tables: a row for each reader, in no order.
 func newOpener() *opener {
 	chunks, inflated := hdf5.NewChunkCache(hdf5.DefaultCacheSize), deflate.NewCache()
 	return &opener{
+		inflated: inflated,
 		files: []checkpoint.Format{
 			safetensors.Format(),
 			keras.Format(chunks, inflated),
@@ -65,7 +67,7 @@ func Open(path string) (*checkpoint.Model, error) {
 	return m, nil
 }
 
-func open(path string) (*checkpoint.Model, error) {
+func open(path string) (m *checkpoint.Model, err error) {
 	o := newOpener()
 	info, err := os.Stat(path)
 	if err != nil {
@@ -78,6 +80,11 @@ func open(path string) (*checkpoint.Model, error) {
 	if place.Dir, err = source.OpenDir(dir); err != nil {
 		return nil, err
 	}
+	defer func() {
+		if m == nil || m.Dir != place.Dir {
+			place.Dir.Close()
+		}
+	}()
 	best, open := checkpoint.No, checkpoint.DirFormat{}
 	for _, f := range o.dirs {
 		if match := f.Detect(place); match > best {
@@ -131,9 +138,15 @@ func (o *opener) read(src source.Source) (c *checkpoint.Checkpoint, err error) {
 		}
 	}
 	if best == checkpoint.No {
-		return nil, fmt.Errorf("%w (%s)", checkpoint.ErrUnknownFormat, describe(prefix))
+		return nil, fmt.Errorf("%w (%s)", checkpoint.ErrUnknownFormat, unknown(src, prefix))
 	}
-	return open.Open(src)
+	if c, err = open.Open(src); err != nil {
+		if what := explain(src, err, o.inflated); what != "" {
+			err = fmt.Errorf("%w (%s)", checkpoint.ErrUnknownFormat, what)
+		}
+		return nil, err
+	}
+	return c, nil
 }
 
 // plainPath drops the system call from a path error, which says nothing to a user.

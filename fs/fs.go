@@ -13,6 +13,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"os"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -41,6 +42,8 @@ type Options struct {
 	// Umask takes permissions away from 0444 and 0555.
 	Umask      uint32
 	AllowOther bool
+	// Directory is the mountpoint, open; nil has Mount open it.
+	Directory *os.File
 	// XAttr shows extended attributes on tensor files.
 	XAttr bool
 	// Patience is how long a request may wait for its source; 0 is a minute.

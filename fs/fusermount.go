@@ -4,12 +4,12 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"strings"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
 )
 
 // fusermount mounts for those who are not root (fusermount3(1)).
@@ -37,30 +37,56 @@ func mayAllowOther(conf string) error {
 	return fmt.Errorf("--allow-other is for root, unless %s has a line user_allow_other", conf)
 }
 
-// newServer mounts. What fusermount3 has to say it writes to stderr, which a daemon
-// does not have, and go-fuse reports an exit code alone; so its words are caught here
-// and made the error.
-func newServer(fs *fileSystem, mountpoint string, root bool, opt *fuse.MountOptions) (*fuse.Server, error) {
-	if root {
-		return fuse.NewServer(fs, mountpoint, opt)
-	}
-	r, w, err := os.Pipe()
+// fusermountOn has fusermount3 mount on the directory dir, and returns the descriptor that
+// the file system is served by. Its words are the error: a daemon has no stderr.
+func fusermountOn(dir *os.File, opt *fuse.MountOptions) (device int, err error) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return nil, err
+		return 0, os.NewSyscallError("socketpair", err)
 	}
-	words := make(chan string, 1)
-	go func() {
-		b, _ := io.ReadAll(io.LimitReader(r, 1<<10))
-		r.Close()
-		words <- strings.Join(strings.Fields(string(b)), " ")
-	}()
-	stderr := os.Stderr
-	os.Stderr = w
-	server, err := fuse.NewServer(fs, mountpoint, opt)
-	os.Stderr = stderr
-	w.Close()
-	if text := <-words; err != nil && text != "" {
-		err = errors.New(text)
+	ours, theirs := os.NewFile(uintptr(pair[0]), "fusermount3"), os.NewFile(uintptr(pair[1]), "fusermount3")
+	defer ours.Close()
+	// It resolves "." by itself, as it does any path, and mounts on what it has entered.
+	cmd := exec.Command(fusermount, "-o", fusermountOptions(opt), "--", ".")
+	cmd.Dir = descriptorPath(dir)
+	cmd.Env = []string{"_FUSE_COMMFD=3"}
+	cmd.ExtraFiles = []*os.File{theirs}
+	words, err := cmd.CombinedOutput()
+	theirs.Close()
+	if err != nil {
+		if text := strings.Join(strings.Fields(string(words)), " "); text != "" {
+			err = errors.New(text[:min(len(text), 1<<10)])
+		}
+		return 0, err
 	}
-	return server, err
+	return receive(ours)
+}
+
+// fusermountOptions is the value of -o, where commas and backslashes are escaped.
+func fusermountOptions(opt *fuse.MountOptions) string {
+	all := append([]string{}, opt.Options...)
+	if opt.AllowOther {
+		all = append(all, "allow_other")
+	}
+	all = append(all, "fsname="+opt.FsName, "subtype="+opt.Name, fmt.Sprintf("max_read=%d", opt.MaxWrite))
+	for i, option := range all {
+		all[i] = strings.NewReplacer(`\`, `\\`, ",", `\,`).Replace(option)
+	}
+	return strings.Join(all, ",")
+}
+
+// receive is the descriptor that was sent over a socket (unix(7), SCM_RIGHTS).
+func receive(socket *os.File) (int, error) {
+	message, control := make([]byte, 4), make([]byte, unix.CmsgSpace(4))
+	_, n, _, _, err := unix.Recvmsg(int(socket.Fd()), message, control, unix.MSG_CMSG_CLOEXEC)
+	if err != nil {
+		return 0, os.NewSyscallError("recvmsg", err)
+	}
+	messages, err := unix.ParseSocketControlMessage(control[:n])
+	if err == nil && len(messages) == 1 {
+		if sent, err := unix.ParseUnixRights(&messages[0]); err == nil && len(sent) == 1 {
+			return sent[0], nil
+		}
+	}
+	return 0, errors.New("fusermount3 has sent no descriptor")
 }

@@ -54,7 +54,8 @@ type Stats struct {
 }
 
 // Mount serves tree at mountpoint, an existing directory. It returns when the root
-// answers. Root mounts by itself, everybody else through fusermount3.
+// answers. Root mounts by itself, everybody else through fusermount3; both on the
+// directory that was opened, whatever its path leads to meanwhile.
 func Mount(tree *tree.Tree, mountpoint string, opt Options) (*Server, error) {
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
@@ -79,7 +80,15 @@ func Mount(tree *tree.Tree, mountpoint string, opt Options) (*Server, error) {
 		fs.noPassthrough.Store(true)
 		without = fuse.CAP_PASSTHROUGH
 	}
-	server, err := newServer(fs, mountpoint, root, &fuse.MountOptions{
+	dir := opt.Directory
+	if dir == nil {
+		var err error
+		if dir, err = os.Open(mountpoint); err != nil {
+			return nil, err
+		}
+		defer dir.Close()
+	}
+	server, err := newServer(fs, dir, root, &fuse.MountOptions{
 		FsName:                  deviceName(opt.Source),
 		Name:                    "wfs",
 		Options:                 options,
@@ -107,9 +116,8 @@ func Mount(tree *tree.Tree, mountpoint string, opt Options) (*Server, error) {
 		server.Serve()
 		close(s.done)
 	}()
-	// A root that --uid and --umask close to ourselves has answered too.
-	if err := server.WaitMount(); err != nil && !errors.Is(err, syscall.EACCES) {
-		server.Unmount()
+	if err := await(mountpoint); err != nil {
+		Unmount(pathOf(dir, mountpoint), true)
 		return nil, explain(err)
 	}
 	if s.device = deviceAt(mountpoint); s.device != 0 {

@@ -157,6 +157,9 @@ func second(_ int, err error) error { return err }
 
 // TestMany lists 50 000 files, whole and in pieces.
 func TestMany(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long")
+	}
 	const count = 50_000
 	path, b := randomFile(t, 1<<20)
 	src := open(t, path)

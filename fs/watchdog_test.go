@@ -71,6 +71,9 @@ func (z zeros) ReadAt(p []byte, off int64) (int, error) {
 // for read-ahead: each gets EIO, other files go on, and when the source is back so is
 // the file.
 func TestHung(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long")
+	}
 	const size, readers = 256 << 20, 100
 	server, dir, on, release, log := hungMount(t, 3*time.Second, size)
 	slow := filepath.Join(dir, "raw/slow.bin")
@@ -110,6 +113,9 @@ func TestHung(t *testing.T) {
 
 // TestHungOpen has a source that hangs when a file is opened; nothing stays open.
 func TestHungOpen(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long")
+	}
 	path, _ := randomFile(t, 1<<20)
 	src := open(t, path)
 	slow := hanging{&segment.Range{Src: src, N: 1 << 20}, &atomic.Bool{}, make(chan struct{}, 100), make(chan struct{})}
@@ -134,6 +140,9 @@ func TestHungOpen(t *testing.T) {
 // TestKilledReader kills processes that read from a source that hangs, by read-ahead,
 // by O_DIRECT and through a mapping: they end, although the source does not.
 func TestKilledReader(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long")
+	}
 	_, dir, on, _, _ := hungMount(t, time.Hour, 64<<20)
 	slow := filepath.Join(dir, "raw/slow.bin")
 	on.Store(true)

@@ -67,6 +67,9 @@ func typedIn(dir, text string) string { return strings.ReplaceAll(text, "DIR", d
 // script, and else prints its arguments. This bash knows nothing of the package
 // bash-completion.
 func TestCompletion(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long")
+	}
 	dir := completionDir(t)
 	show := "wfs() { case $1 in __*) " + asWFS + "=run " + executable(t) + ` "$@" ;; *) local IFS='|'; printf '={%s}=\n' "$*" ;; esac; }` + "\n"
 	for shell, rc := range map[string]string{
@@ -104,6 +107,9 @@ var only = map[string][]struct {
 
 // TestCompletionFish asks fish, which says what the tab key would offer.
 func TestCompletionFish(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long")
+	}
 	dir := completionDir(t)
 	put(t, filepath.Join(dir, "function"), "function wfs; "+asWFS+"=run "+executable(t)+" $argv; end\n")
 	for _, c := range completions {
@@ -182,6 +188,9 @@ func TestCompletionAll(t *testing.T) {
 
 // TestCompletionHang completes with a source that hangs: the shell waits no longer than a user.
 func TestCompletionHang(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long")
+	}
 	t.Setenv(asWFS, "hang")
 	start := time.Now()
 	_, stdout, _ := runArgs("__completeNoDesc", "ls", "source", "--root", "")

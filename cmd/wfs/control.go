@@ -30,10 +30,9 @@ type mountStatus struct {
 	uid int // of the daemon, as the kernel says
 }
 
-func statusOf(server *fs.Server, source, mountpoint string) func() mountStatus {
-	m, _ := mountAt(mountpoint)
+func statusOf(server *fs.Server, source, mountpoint, device string) func() mountStatus {
 	return func() mountStatus {
-		return mountStatus{PID: os.Getpid(), Source: source, Mountpoint: mountpoint, Device: m.device, Stats: server.Stats()}
+		return mountStatus{PID: os.Getpid(), Source: source, Mountpoint: mountpoint, Device: device, Stats: server.Stats()}
 	}
 }
 

@@ -14,12 +14,54 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// daemonMark tells the copy of wfs that it is the daemon. The pipe on descriptor 3
-// carries its one message to the command that the user typed.
-const (
-	daemonMark = "WFS_DAEMON"
-	readyPipe  = 3
-)
+// daemonMark tells the copy of wfs that it is the daemon, and what descriptors it has.
+const daemonMark = "WFS_DAEMON"
+
+// inherited is the descriptors that a daemon has of the command that started it.
+type inherited struct {
+	ready     int // a pipe for its one message
+	directory int // the mountpoint, open and locked
+	source    int // the descriptor that SOURCE names, or -1
+}
+
+// inherit numbers the descriptors. That of the source stays what it is.
+func inherit(source string) inherited {
+	in := inherited{source: descriptorIn(source)}
+	in.ready = max(3, in.source+1)
+	in.directory = in.ready + 1
+	return in
+}
+
+func (in inherited) String() string {
+	return fmt.Sprintf("ready=%d directory=%d source=%d", in.ready, in.directory, in.source)
+}
+
+// ofDaemon is what a daemon has inherited.
+func ofDaemon() (in inherited, err error) {
+	_, err = fmt.Sscanf(os.Getenv(daemonMark), "ready=%d directory=%d source=%d", &in.ready, &in.directory, &in.source)
+	if err != nil {
+		err = fmt.Errorf("%s is set, and not by wfs", daemonMark)
+	}
+	return in, err
+}
+
+// pass gives a command that is not started the files by their numbers.
+func (in inherited) pass(cmd *exec.Cmd, ready, directory *os.File, source string) {
+	cmd.Env = append(os.Environ(), daemonMark+"="+in.String())
+	cmd.ExtraFiles = make([]*os.File, in.directory-2) // nil is closed
+	cmd.ExtraFiles[in.ready-3], cmd.ExtraFiles[in.directory-3] = ready, directory
+	switch in.source {
+	case -1:
+	case 0:
+		cmd.Stdin = os.Stdin
+	case 1:
+		cmd.Stdout = os.Stdout
+	case 2:
+		cmd.Stderr = os.Stderr
+	default:
+		cmd.ExtraFiles[in.source-3] = os.NewFile(uintptr(in.source), source)
+	}
+}
 
 // startTimeout is how long the command waits for its daemon: a header of 100 000
 // tensors on a slow disk takes seconds.
@@ -38,7 +80,7 @@ const endedEarly = "the daemon ended before it was ready"
 func isDaemon() bool { return os.Getenv(daemonMark) != "" }
 
 // startDaemon runs this command again and waits until it says that the mount answers.
-func (a *app) startDaemon() error {
+func (a *app) startDaemon(source string, directory *os.File) error {
 	exe, err := os.Executable()
 	if err != nil {
 		return err
@@ -50,10 +92,9 @@ func (a *app) startDaemon() error {
 	defer r.Close()
 	cmd := exec.Command(exe, a.argv[1:]...)
 	cmd.Args[0] = a.argv[0] // mount.wfs stays mount.wfs
-	cmd.Env = append(os.Environ(), daemonMark+"=1")
-	cmd.ExtraFiles = []*os.File{w}
+	inherit(source).pass(cmd, w, directory, source)
 	// What the caller has open, such as a lock or a pipe, is not the daemon's to keep.
-	unix.CloseRange(readyPipe, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
+	unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
 	interrupted := endings() // from here on: what was made is removed
 	if err := cmd.Start(); err != nil {
 		w.Close()
@@ -105,19 +146,29 @@ func (a *app) startDaemon() error {
 
 // serveDaemon is the daemon's side.
 func (a *app) serveDaemon(opt *MountOptions, source, mountpoint string) error {
+	in, err := ofDaemon()
+	if err != nil {
+		return err
+	}
 	os.Unsetenv(daemonMark)
-	syscall.CloseOnExec(readyPipe)
-	pipe := os.NewFile(readyPipe, "ready")
+	for _, fd := range []int{in.ready, in.directory, in.source} {
+		if fd > 2 {
+			syscall.CloseOnExec(fd)
+		}
+	}
+	pipe, directory := os.NewFile(uintptr(in.ready), "ready"), os.NewFile(uintptr(in.directory), absolutePath(mountpoint))
 	opt.Foreground = false
 	tell := func(s started) error {
 		defer pipe.Close()
 		return json.NewEncoder(pipe).Encode(s)
 	}
-	source, mountpoint = absolutePath(source), absolutePath(mountpoint)
 	if opt.LogFile != "" {
 		opt.LogFile = absolutePath(opt.LogFile)
 	}
-	err := a.serve(opt, source, mountpoint, func(notes []string) error {
+	err = a.serve(opt, absolutePath(nameOf(source)), directory, func(notes []string) error {
+		if in.source >= 0 {
+			dropDescriptor(in.source)
+		}
 		// From here on the daemon holds no directory busy, and has no terminal. Not before:
 		// autofs lets only the automounter's process group reach what it is mounting, and
 		// makes everybody else wait for the mount (Documentation/filesystems/autofs.rst).

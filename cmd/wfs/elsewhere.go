@@ -8,26 +8,50 @@ import (
 	"strings"
 )
 
-// elsewhere says by what a file system lives on whose mount m is gone: by other mounts
-// of it, and by overlays that have it as a lower directory; "" where none is listed.
-func (m mountEntry) elsewhere(list []mountEntry) string {
-	var binds, overlays []string
+// binds is the other mounts in a list of the file system that m is a mount of. A device
+// number alone is no proof: it is given again when its file system has ended.
+func (m mountEntry) binds(list []mountEntry) []mountEntry {
+	var binds []mountEntry
 	for _, other := range list {
-		switch {
-		case other.device == m.device && other.id != m.id:
-			binds = append(binds, other.path)
-		case other.fsType == "overlay" && other.liesOn(m.path):
-			overlays = append(overlays, other.path)
+		if other.device == m.device && other.fsType == m.fsType && other.source == m.source && other.id != m.id {
+			binds = append(binds, other)
 		}
 	}
-	var words []string
-	if len(binds) > 0 {
-		words = append(words, "it is mounted at "+some(binds)+" too")
+	return binds
+}
+
+// elsewhere says at which of some mounts a file system still is, "" for none.
+func elsewhere(binds []mountEntry) string {
+	list := mounts()
+	binds = slices.DeleteFunc(binds, func(m mountEntry) bool {
+		return !slices.ContainsFunc(list, func(now mountEntry) bool { return now.id == m.id && now.device == m.device })
+	})
+	return atPaths(binds)
+}
+
+func atPaths(binds []mountEntry) string {
+	var paths []string
+	for _, m := range binds {
+		paths = append(paths, m.path)
 	}
-	if len(overlays) > 0 {
-		words = append(words, "the overlay at "+some(overlays)+" lies on it")
+	if len(paths) == 0 {
+		return ""
 	}
-	return strings.Join(words, ", and ")
+	return "it is mounted at " + some(paths) + " too"
+}
+
+// overlays says which overlays of a list have the mount m below them, "" for none.
+func (m mountEntry) overlays(list []mountEntry) string {
+	var paths []string
+	for _, other := range list {
+		if other.fsType == "overlay" && other.liesOn(m.path) {
+			paths = append(paths, other.path)
+		}
+	}
+	if len(paths) == 0 {
+		return ""
+	}
+	return "the overlay at " + some(paths) + " lies on it"
 }
 
 // liesOn reports whether an overlay has a lower directory at or below path.
@@ -46,25 +70,21 @@ func (m mountEntry) liesOn(path string) bool {
 // maxProcesses bounds what is looked at of other processes.
 const maxProcesses = 100_000
 
-// inNamespaces is elsewhere for the other mount namespaces, as those of containers.
+// inNamespaces says in which other mount namespace the file system is, as those of
+// containers are.
 func (m mountEntry) inNamespaces() string {
 	own, _ := os.Readlink("/proc/self/ns/mnt")
 	seen := map[string]bool{own: true}
 	processes, _ := filepath.Glob("/proc/[0-9]*")
+	m.id = 0 // another namespace has other mounts
 	for _, process := range processes[:min(len(processes), maxProcesses)] {
-		// The namespace of another user's process is not shown, its list is.
 		namespace, err := os.Readlink(process + "/ns/mnt")
 		if err == nil && seen[namespace] {
 			continue
 		}
-		seen[namespace] = true
-		list := mountsIn(process + "/mountinfo")
-		if err != nil {
-			list = slices.DeleteFunc(list, func(other mountEntry) bool { return other.device != m.device })
-		}
-		other := m
-		other.id, other.path = 0, "" // those of another namespace are others
-		if where := other.elsewhere(list); where != "" {
+		// The namespace of another user's process is not shown, what is mounted in it is.
+		seen[namespace] = err == nil
+		if where := atPaths(m.binds(mountsIn(process + "/mountinfo"))); where != "" {
 			return fmt.Sprintf("%s, for process %s (%s)", where, filepath.Base(process), command(process))
 		}
 	}

@@ -100,8 +100,12 @@ func (o *MountOptions) umask() (uint32, error) {
 // fromMountFuse reports whether wfs is called as mount.fuse(8) of fuse3 does for the type
 // fuse.wfs where there is no mount.fuse.wfs: SOURCE MOUNTPOINT -o OPTIONS.
 func fromMountFuse(root *cobra.Command, args []string) bool {
-	return len(args) == 4 && args[2] == "-o" && !strings.HasPrefix(args[0], "-") &&
-		!slices.ContainsFunc(root.Commands(), func(c *cobra.Command) bool { return c.Name() == args[0] || slices.Contains(c.SuggestFor, args[0]) })
+	if len(args) != 4 || args[2] != "-o" || args[0] == "help" || strings.HasPrefix(args[0], "-") || strings.HasPrefix(args[0], "__") {
+		return false // cobra has commands like __complete
+	}
+	return !slices.ContainsFunc(root.Commands(), func(c *cobra.Command) bool {
+		return c.Name() == args[0] || slices.Contains(c.SuggestFor, args[0])
+	})
 }
 
 // mountHelper is mount.wfs, as mount(8) calls it: SOURCE MOUNTPOINT [-sfnv] [-o OPTIONS].

@@ -3,11 +3,14 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"log/syslog"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -22,9 +25,9 @@ func (o *MountOptions) logger(stderr io.Writer) (*slog.Logger, error) {
 	out := stderr
 	switch {
 	case o.LogFile != "":
-		f, err := os.OpenFile(o.LogFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+		f, err := openLog(o.LogFile)
 		if err != nil {
-			return nil, shortPath(err)
+			return nil, err
 		}
 		out = f
 	case !o.Foreground:
@@ -35,6 +38,19 @@ func (o *MountOptions) logger(stderr io.Writer) (*slog.Logger, error) {
 		return slog.New(newSyslogHandler(w, options)), nil
 	}
 	return slog.New(slog.NewTextHandler(out, options)), nil
+}
+
+// openLog opens a log file to append to. A link is not followed: in a directory where others
+// write, it could lead root to any file. What is logged, paths and keys, is for its owner.
+func openLog(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY|syscall.O_NOFOLLOW, 0o600)
+	if errors.Is(err, syscall.ELOOP) {
+		return nil, fmt.Errorf("%s: the log file is a symbolic link, which is not followed", path)
+	}
+	if err != nil {
+		return nil, shortPath(err)
+	}
+	return f, nil
 }
 
 // syslogHandler gives each record the severity that journalctl -p and syslogd go by,

@@ -93,7 +93,7 @@ type listed struct {
 func fileTensors(plan *view.Plan) iter.Seq[listed] {
 	return func(yield func(listed) bool) {
 		for of, t := range plan.Model.Tensors() {
-			if !yield(listed{of.Set.Join(t.Key), of.Set.Join(of.Source.Name()), t}) {
+			if !yield(listed{of.Set.Qualify(t.Key), of.Set.Join(of.Source.Name()), t}) {
 				return
 			}
 		}
@@ -107,7 +107,7 @@ func viewTensors(plan *view.Plan) iter.Seq[listed] {
 		for _, set := range plan.Sets {
 			for _, f := range set.Files {
 				for _, e := range f.Entries {
-					if !yield(listed{set.Join(e.Key), set.Join(f.Source.Name()), e.Tensor}) {
+					if !yield(listed{set.Qualify(e.Key), set.Join(f.Source.Name()), e.Tensor}) {
 						return
 					}
 				}

@@ -100,8 +100,14 @@ func (a *app) printNotes(notes []string) {
 	}
 }
 
+// maxMessage is the longest message, in bytes: names in a file can have any length.
+const maxMessage = 4 << 10
+
 // oneLine keeps a message on one line and a terminal from obeying a file's names.
 func oneLine(s string) string {
+	if n := len(s); n > maxMessage {
+		s = fmt.Sprintf("%s ... (%d bytes)", strings.ToValidUTF8(s[:maxMessage-64], "?"), n)
+	}
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
 			return ' '

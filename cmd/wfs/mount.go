@@ -144,19 +144,18 @@ func (a *app) mount(opt *MountOptions, source, mountpoint string) error {
 	if err != nil {
 		return err
 	}
-	lock, err := claim(mountpoint) // where that fails, what was made serves another
+	dir, err := claim(source, mountpoint) // where that fails, what was made serves another
 	if err != nil {
 		return err
 	}
-	defer lock.Close()
+	defer dir.Close()
 	if opt.Foreground {
-		err = a.serve(opt, source, mountpoint, func(notes []string) error {
-			lock.Close()
+		err = a.serve(opt, nameOf(source), dir, func(notes []string) error {
 			a.printNotes(notes)
 			return nil
 		})
 	} else {
-		err = a.startDaemon()
+		err = a.startDaemon(source, dir)
 	}
 	if err != nil {
 		removeAll(made)
@@ -164,9 +163,10 @@ func (a *app) mount(opt *MountOptions, source, mountpoint string) error {
 	return err
 }
 
-// serve mounts and stays until the mount has ended. ready is called when the root
-// answers; where it fails nobody knows of the mount, and it is taken down.
-func (a *app) serve(opt *MountOptions, source, mountpoint string, ready func(notes []string) error) error {
+// serve mounts on dir, which is open and locked, and stays until the mount has ended. ready
+// is called when the root answers; where it fails nobody knows of the mount, and it is
+// taken down.
+func (a *app) serve(opt *MountOptions, source string, dir *os.File, ready func(notes []string) error) error {
 	log, err := opt.logger(a.stderr)
 	if err != nil {
 		return err
@@ -186,8 +186,7 @@ func (a *app) serve(opt *MountOptions, source, mountpoint string, ready func(not
 		return err
 	}
 	collectTight()
-	// The kernel lists mounts by their real path, and so does wfs status.
-	at := realPath(mountpoint)
+	at := locate(dir, dir.Name())
 	umask, err := opt.umask()
 	if err != nil {
 		return err
@@ -196,12 +195,14 @@ func (a *app) serve(opt *MountOptions, source, mountpoint string, ready func(not
 	signals := endings()
 	server, err := fs.Mount(files, at, fs.Options{
 		Source: absolutePath(source), UID: opt.UID, GID: opt.GID, Umask: umask,
-		AllowOther: opt.AllowOther, XAttr: opt.XAttr, Debug: opt.Debug, Log: log,
+		AllowOther: opt.AllowOther, Directory: dir, XAttr: opt.XAttr, Debug: opt.Debug, Log: log,
 	})
 	if err != nil {
-		return fmt.Errorf("%s: %w", mountpoint, err)
+		return fmt.Errorf("%s: %w", dir.Name(), err)
 	}
-	control := listenControl(log, controlDirs(os.Geteuid()), statusOf(server, absolutePath(source), at))
+	dir.Close() // and with it the lock: the mountpoint is seen to be taken
+	mounted, _ := mountAt(at)
+	control := listenControl(log, controlDirs(os.Geteuid()), statusOf(server, absolutePath(source), at, mounted.device))
 	defer control.Close()
 	log.Info("mounted", "source", source, "mountpoint", at, "tensors", plan.Model.Count(), "files", len(files.Nodes))
 	if err := ready(slices.Concat(plan.Notes(), files.Notes)); err != nil {
@@ -209,7 +210,7 @@ func (a *app) serve(opt *MountOptions, source, mountpoint string, ready func(not
 		return errors.Join(err, server.Unmount(true))
 	}
 	notify("READY=1")
-	wait(server, signals, log)
+	wait(server, mounted, signals, log)
 	log.Info("unmounted", "mountpoint", at)
 	return nil
 }

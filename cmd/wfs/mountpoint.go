@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -35,33 +36,30 @@ func prepareMountpoint(source, mountpoint string) (made []string, err error) {
 	if err := refuseMounted(mountpoint); err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(source); err != nil {
-		return nil, shortPath(err)
-	}
-	if _, err := os.Stat(mountpoint); errors.Is(err, fs.ErrNotExist) {
-		if err := overlap(source, mountpoint); err != nil {
-			return nil, err
-		}
-		for dir := absolutePath(mountpoint); ; dir = filepath.Dir(dir) {
-			if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
-				break
-			}
-			made = append(made, dir)
-		}
-		if err := os.MkdirAll(mountpoint, 0o755); err != nil {
-			removeAll(made)
-			return nil, shortPath(err)
-		}
-		return made, nil
-	}
-	entries, err := os.ReadDir(mountpoint)
+	info, err := os.Stat(source)
 	if err != nil {
 		return nil, shortPath(err)
 	}
-	if len(entries) > 0 {
-		return nil, fmt.Errorf("%s: the mountpoint is not empty", mountpoint)
+	if info.Mode()&(fs.ModeNamedPipe|fs.ModeSocket) != 0 {
+		return nil, fmt.Errorf("%s: a pipe can be read only once: write it to a file, and mount that", source)
 	}
-	return nil, overlap(source, mountpoint)
+	if _, err := os.Stat(mountpoint); !errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // claim says what is wrong with it
+	}
+	if err := overlap(source, mountpoint); err != nil {
+		return nil, err
+	}
+	for dir := absolutePath(mountpoint); ; dir = filepath.Dir(dir) {
+		if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		made = append(made, dir)
+	}
+	if err := os.MkdirAll(mountpoint, 0o755); err != nil {
+		removeAll(made)
+		return nil, shortPath(err)
+	}
+	return made, nil
 }
 
 func refuseMounted(mountpoint string) error {
@@ -71,23 +69,45 @@ func refuseMounted(mountpoint string) error {
 	return nil
 }
 
-// claim locks a mountpoint until the file that it returns is closed: where two mount at
-// once, both find it empty, and one would hide the other.
-func claim(mountpoint string) (*os.File, error) {
-	dir, err := os.Open(mountpoint)
+// claim opens a mountpoint and locks it until the file that it returns is closed: where
+// two mount at once, both find it empty, and one would hide the other. From here on the
+// directory goes by its descriptor; what is mounted on is what was looked at.
+func claim(source, mountpoint string) (*os.File, error) {
+	dir, err := os.OpenFile(mountpoint, os.O_RDONLY|syscall.O_DIRECTORY, 0)
 	if err != nil {
 		return nil, shortPath(err)
 	}
 	// A file system that knows no locks is no reason not to mount.
-	if err := syscall.Flock(int(dir.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err == syscall.EWOULDBLOCK {
-		dir.Close()
-		return nil, fmt.Errorf("%s: another wfs is mounting there", mountpoint)
+	if err = syscall.Flock(int(dir.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err == syscall.EWOULDBLOCK {
+		err = fmt.Errorf("%s: another wfs is mounting there", mountpoint)
+	} else if err = refuseMounted(mountpoint); err == nil { // since it was looked at
+		err = checkClaimed(dir, source, mountpoint)
 	}
-	if err := refuseMounted(mountpoint); err != nil { // since it was looked at
+	if err != nil {
 		dir.Close()
 		return nil, err
 	}
 	return dir, nil
+}
+
+// checkClaimed refuses a directory that is no place for a mount of source.
+func checkClaimed(dir *os.File, source, mountpoint string) error {
+	names, err := dir.Readdirnames(1)
+	switch {
+	case len(names) > 0:
+		return fmt.Errorf("%s: the mountpoint is not empty", mountpoint)
+	case err != nil && err != io.EOF:
+		return shortPath(err)
+	}
+	return overlap(source, locate(dir, mountpoint))
+}
+
+// locate is where an open directory lies by now, as the kernel lists mounts.
+func locate(dir *os.File, path string) string {
+	if now, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", dir.Fd())); err == nil {
+		return now
+	}
+	return realPath(path)
 }
 
 // removeAll removes directories that were made for a mount that failed, as far as

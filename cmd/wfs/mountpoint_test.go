@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -50,7 +51,11 @@ func TestPrepareMountpoint(t *testing.T) {
 		}
 	}
 	for mountpoint, words := range map[string]string{full: "not empty", source: "not a directory", source + "/x": "not a directory"} {
-		if made, err := prepareMountpoint(source, mountpoint); err == nil || !strings.Contains(err.Error(), words) || len(made) > 0 {
+		made, err := prepareMountpoint(source, mountpoint)
+		if err == nil {
+			_, err = claim(source, mountpoint)
+		}
+		if err == nil || !strings.Contains(err.Error(), words) || len(made) > 0 {
 			t.Errorf("%s: %v, %v", mountpoint, made, err)
 		}
 	}
@@ -65,9 +70,42 @@ func TestPrepareMountpoint(t *testing.T) {
 	if again, err := prepareMountpoint(source, deep); err != nil || len(again) != 0 {
 		t.Errorf("one that is there and empty: %v, %v", again, err)
 	}
+	lock, err := claim(source, deep)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := claim(source, deep); err == nil || !strings.Contains(err.Error(), "another wfs") {
+		t.Errorf("one that is locked: %v", err)
+	}
+	lock.Close()
 	removeAll(made)
 	if _, err := os.Stat(filepath.Join(dir, "a")); !os.IsNotExist(err) {
 		t.Error("what was made is left")
+	}
+}
+
+// TestClaimMoved has the path of a claimed mountpoint lead elsewhere: the directory that
+// was claimed is the one that is known.
+func TestClaimMoved(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, filepath.Join(dir, "model.pt"), "")
+	mountpoint := filepath.Join(dir, "mnt")
+	if err := os.Mkdir(mountpoint, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	claimed, err := claim(filepath.Join(dir, "model.pt"), mountpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer claimed.Close()
+	if err := errors.Join(os.Rename(mountpoint, mountpoint+"2"), os.Symlink("/", mountpoint)); err != nil {
+		t.Fatal(err)
+	}
+	if got := locate(claimed, claimed.Name()); got != mountpoint+"2" {
+		t.Errorf("it is %s, want %s2", got, mountpoint)
 	}
 }
 

@@ -104,6 +104,7 @@ func TestFromMountFuse(t *testing.T) {
 	for line, want := range map[string]bool{
 		"/a.pt /mnt -o ro,dev,suid": true, "a.pt mnt -o ro": true,
 		"mount /a.pt -o ro": false, "umount /mnt -o ro": false, "unmount /mnt -o ro": false, "ls /a.pt -o ro": false,
+		"__complete mount -o ro": false, "__completeNoDesc mount -o ro": false, "help mount -o ro": false,
 		"/a.pt /mnt": false, "/a.pt /mnt -f -o": false, "-f /mnt -o ro": false, "/a.pt /mnt -o ro more": false,
 	} {
 		if got := fromMountFuse(root, strings.Split(line, " ")); got != want {

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"fmt"
+	"io"
 	"os"
+
 	"wfs/formats/audit"
 	"wfs/formats/source"
 
@@ -28,14 +31,16 @@ func (o *ScanOptions) Validate(args []string) error {
 func newScan(a *app) *cobra.Command {
 	opt := &ScanOptions{}
 	cmd := &cobra.Command{
-		Use:        "scan [--json] FILE|DIR...",
+		Use:        "scan [--json] FILE|DIR|-...",
 		SuggestFor: []string{"verify", "check", "audit", "picklescan", "security"},
 		Short:      "report what the pickles in files would import and call",
 		Long: `
 Reads every pickle in a file as data: all records of a zip whatever their names, all
-streams of a legacy file, what is nested in bytes. Each global is judged: allowed (on the
-list of torch's weights_only loader, or on ours), unknown, or dangerous. The report says
-what was seen; it does not say that a file is harmless. Nothing is run.`,
+streams of a legacy file, what is compressed, what is nested in bytes. Each global is
+judged: allowed (on the list of torch's weights_only loader, or on ours), unknown, or
+dangerous. What could not be looked into is unknown; a file in which nothing to unpickle
+was found is reported as that. The report says what was seen; it does not say that a file
+is harmless. Nothing is run. - is the standard input; a pipe is read to its end.`,
 		Example: `
   wfs scan pytorch_model.bin
   wfs scan --json ~/models | jq .`,
@@ -73,12 +78,32 @@ type scan struct {
 
 // path scans a file, or every file below a directory.
 func (s *scan) path(path string) {
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
+	if path == "-" {
+		s.stream(path, os.Stdin)
+		return
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err != nil: // opening it says why
+	case info.Mode()&os.ModeNamedPipe != 0:
+		f, err := openPipe(path)
+		if err != nil {
+			s.fail(err)
+			return
+		}
+		defer f.Close()
+		s.stream(path, f)
+		return
+	case !info.IsDir() && !info.Mode().IsRegular():
+		s.fail(fmt.Errorf("%s: is neither a file nor a pipe: it is not read", path))
+		return
+	case info.IsDir():
 		dir, err := source.OpenDir(path)
 		if err != nil {
 			s.fail(shortPath(err))
 			return
 		}
+		defer dir.Close()
 		for report, err := range audit.Dir(dir) {
 			s.add(report, err)
 		}
@@ -87,6 +112,17 @@ func (s *scan) path(path string) {
 	src, err := source.Open(path)
 	if err != nil {
 		s.fail(shortPath(err))
+		return
+	}
+	defer src.Close()
+	s.add(audit.File(src))
+}
+
+// stream scans what a pipe gives.
+func (s *scan) stream(name string, r io.Reader) {
+	src, err := spool(name, r)
+	if err != nil {
+		s.fail(fmt.Errorf("%s: %w", name, err))
 		return
 	}
 	defer src.Close()

@@ -28,7 +28,7 @@ func endings() <-chan os.Signal {
 // wait returns when the mount has ended: by umount, or by a signal. The first signal
 // unmounts, lazily when the mount is busy; a second one ends the process, and with it
 // what is still open.
-func wait(server *fs.Server, signals <-chan os.Signal, log *slog.Logger) {
+func wait(server *fs.Server, at mountEntry, signals <-chan os.Signal, log *slog.Logger) {
 	for n := 0; ; n++ {
 		select {
 		case <-server.Done():
@@ -40,6 +40,7 @@ func wait(server *fs.Server, signals <-chan os.Signal, log *slog.Logger) {
 			}
 			notify("STOPPING=1")
 			log.Info("unmounting", "signal", s.String())
+			binds := at.binds(mounts())
 			err := server.Unmount(false)
 			if errors.Is(err, syscall.EBUSY) {
 				log.Warn("the mount is busy: it is detached, and ends when its files are closed")
@@ -47,6 +48,8 @@ func wait(server *fs.Server, signals <-chan os.Signal, log *slog.Logger) {
 			}
 			if err != nil {
 				log.Error("cannot unmount; a second signal ends the daemon all the same", "error", err)
+			} else if where := elsewhere(binds); where != "" {
+				log.Warn("unmounted, and the daemon goes on; a second signal ends it", "where", where)
 			}
 		}
 	}

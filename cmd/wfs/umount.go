@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -77,7 +78,7 @@ func (a *app) umount(opt *UmountOptions, mountpoints []string) error {
 const (
 	// exitTimeout is how long umount waits for a daemon to end.
 	exitTimeout = 10 * time.Second
-	// lookTimeout is how long it waits before it looks at what other processes have mounted.
+	// lookTimeout is how long it waits before it looks for less usual reasons.
 	lookTimeout = 200 * time.Millisecond
 )
 
@@ -94,6 +95,7 @@ func umount(mountpoint string, lazy bool) (note string, err error) {
 		return "", err
 	}
 	status, alive := m.of(daemons())
+	binds := m.binds(mounts())
 	// A mount whose daemon is gone can have open files, and never close them.
 	err = fs.Unmount(m.path, lazy || !alive && stale(m.path))
 	if errors.Is(err, syscall.EBUSY) {
@@ -104,14 +106,13 @@ func umount(mountpoint string, lazy bool) (note string, err error) {
 	}
 	// umount(2) has ended the file system, and its daemon with it, unless it is mounted
 	// elsewhere too.
-	began, looked := time.Now(), false
-	where := m.elsewhere(mounts())
-	for ; where == "" && time.Since(began) < exitTimeout; time.Sleep(5 * time.Millisecond) {
+	where := elsewhere(binds)
+	for began, looked := time.Now(), false; where == "" && time.Since(began) < exitTimeout; time.Sleep(5 * time.Millisecond) {
 		if ended(status.PID) {
 			return "", nil
 		}
 		if !looked && time.Since(began) > lookTimeout {
-			looked, where = true, m.inNamespaces()
+			looked, where = true, cmp.Or(m.overlays(mounts()), m.inNamespaces())
 		}
 	}
 	if where == "" {

@@ -32,12 +32,19 @@ func TestElsewhere(t *testing.T) {
 	if m.id != 40 || m.device != "0:50" || m.path != "/mnt/a b" || m.fsType != fsType || m.source != "wfs:/m.pt" || m.user != 1000 {
 		t.Errorf("%+v", m)
 	}
-	const want = "it is mounted at /srv/bind too, and the overlay at /overlay and /overlay2 lies on it"
-	if got := m.elsewhere(list); got != want {
-		t.Errorf("%q, want %q", got, want)
+	if got := atPaths(m.binds(list)); got != "it is mounted at /srv/bind too" {
+		t.Errorf("binds: %q", got)
 	}
-	if got := m.elsewhere(list[:2]); got != "" {
+	if got := m.overlays(list); got != "the overlay at /overlay and /overlay2 lies on it" {
+		t.Errorf("overlays: %q", got)
+	}
+	if got := atPaths(m.binds(list[:2])) + m.overlays(list[:2]) + elsewhere(m.binds(list)); got != "" {
 		t.Errorf("by itself: %q", got)
+	}
+	other := m
+	other.source = "wfs:/other.pt"
+	if got := other.binds(list); len(got) != 0 {
+		t.Errorf("another source on a device that is used again: %v", got)
 	}
 	if mountsIn(path+"x") != nil {
 		t.Error("mounts of a list that is not there")

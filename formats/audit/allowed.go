@@ -36,6 +36,16 @@ var allowed = func() map[string]bool {
 		 torch.distributed.tensor._dtensor_spec.ShardOrderEntry
 		 torch.distributed.tensor.placement_types.Shard torch.distributed.tensor.placement_types.Replicate
 		 torch.distributed.tensor.placement_types.Partial torch.distributed.device_mesh.DeviceMesh`,
+		// Values of the standard library.
+		`builtins.Ellipsis builtins.NotImplemented builtins.NoneType uuid.UUID uuid.SafeUUID signal.Signals signal.Handlers http.HTTPStatus
+		 http.HTTPMethod platform.uname_result os.stat_result os.terminal_size`,
+		// The metadata of a distributed checkpoint, which are records and enumerations.
+		`torch.distributed.checkpoint.metadata.Metadata torch.distributed.checkpoint.metadata.TensorStorageMetadata
+		 torch.distributed.checkpoint.metadata.BytesStorageMetadata torch.distributed.checkpoint.metadata.ChunkStorageMetadata
+		 torch.distributed.checkpoint.metadata.TensorProperties torch.distributed.checkpoint.metadata.MetadataIndex
+		 torch.distributed.checkpoint.metadata.StorageMeta torch.distributed.checkpoint.metadata._MEM_FORMAT_ENCODING
+		 torch.distributed._shard.sharded_tensor.metadata.TensorProperties torch.distributed._shard.sharded_tensor.metadata.MEM_FORMAT_ENCODING
+		 torch.distributed._shard.metadata.ShardMetadata torch.distributed.checkpoint.filesystem._StorageInfo`,
 	} {
 		for _, name := range strings.Fields(list) {
 			names[name] = true

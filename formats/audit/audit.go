@@ -3,10 +3,15 @@
 // and it finds what a Keras configuration would run. It is the only door to verdicts: wfs
 // scan, meta/pickle.* and --refuse-unsafe have the same report.
 //
-// How a byte travels: File asks container.go what the file is (a zip, a tar, a legacy
-// torch file, a pickle, none of them). Each record that could be a pickle goes to
-// inspect.go, which has package pickle load it as data and verdict.go judge every global;
-// what a pickle holds as bytes goes the same way again. Nothing is ever executed.
+// How a byte travels: File has scanner.go look at the bytes: are they a zip (zip.go), a tar
+// (tar.go), a legacy file of torch, an array of NumPy, a compressed stream (compressed.go),
+// or anything that Python could unpickle? Each member, and what a stream inflates to, is
+// looked at in the same way. Pickles, one or several in a row, go to sequence.go; inspect.go
+// has package pickle load each as data, and joblib.go as joblib does; verdict.go judges
+// every global by its name, and calls.go some by what they are given. The bytes and texts
+// in a pickle are looked at in their turn. Nothing is ever executed.
+//
+// What is not understood is unknown, never silent; budget.go bounds the work and the report.
 package audit
 
 import (
@@ -17,9 +22,7 @@ import (
 	"path"
 
 	"wfs/formats/checkpoint"
-	"wfs/formats/deflate"
 	"wfs/formats/keras"
-	"wfs/formats/pickle"
 	"wfs/formats/segment"
 	"wfs/formats/source"
 )
@@ -29,40 +32,44 @@ import (
 func File(src source.Source) (*Report, error) { return file(src, src.Path()) }
 
 func file(src source.Source, name string) (*Report, error) {
-	report, err := scan(src, name)
+	s := newScanner(src.Size())
+	err := s.look(src, "", 0, asFile)
 	// A file of Keras is searched for pickles too: one may be its user block.
-	if format := keras.Format(nil, nil); err == nil && format.Detect(headOf(src), src) != checkpoint.No {
+	if format := keras.Format(nil, nil); format.Detect(headOf(src), src) != checkpoint.No {
 		found, other := keras.Findings(src)
 		switch {
 		case other == nil:
-			report.add(found)
-		case report.Verdict == Allowed:
+			s.keras(found)
+		case s.verdict == Allowed && err == nil:
 			err = other
 		default:
-			report.Container = append(report.Container, other.Error())
+			s.note("%v", other)
 		}
+	}
+	if err != nil && s.verdict == Dangerous { // what was found by then counts
+		s.note("%v", err)
+		err = nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", src.Path(), err)
 	}
+	report := s.report(name)
 	report.Path = src.Path()
 	return report, nil
 }
 
-// scan reports on the pickles in a file: all records of a zip that begin like one,
-// whatever their names, all streams of a legacy file, the members of a tar, and what is
-// nested in their bytes. name stands at its head.
-func scan(file segment.Data, name string) (*Report, error) {
-	s := &scanner{inflated: deflate.NewCache()}
-	s.in.archive = s.nested
-	s.in.options = pickle.OptionsFor(file.Size())
-	err := s.file(file, "", 0)
-	if s.in.unlisted > 0 {
-		s.notes = append(s.notes, fmt.Sprintf("%d more pickles are not listed: their verdict counts", s.in.unlisted))
+// keras takes in what the configurations of a Keras file would do, and looks into what
+// they hold for torch.load.
+func (s *scanner) keras(found []keras.Finding) {
+	for _, f := range found {
+		s.note("%s", f.Text)
+		if f.RunsCode {
+			s.verdict = Dangerous
+		}
+		if f.Payload != nil {
+			s.lookInside(segment.Literal(f.Payload), "module in the configuration", 1, asPickle)
+		}
 	}
-	return &Report{
-		File: name, Pickles: append([]Stream{}, s.in.streams...), Container: s.notes, Verdict: max(s.verdict, s.in.verdict),
-	}, err
 }
 
 // Dir reports on every file below a directory, in its order. One that cannot be read is

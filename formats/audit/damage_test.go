@@ -28,10 +28,17 @@ func seeds(t testing.TB) map[string][]byte {
 	return files
 }
 
+// scanBytes reports on a file of the bytes b.
+func scanBytes(b []byte) (*Report, error) {
+	s := newScanner(int64(len(b)))
+	err := s.look(segment.Literal(b), "", 0, asFile)
+	return s.report("test"), err
+}
+
 // exercise scans a file, and reports whether it could be.
 func exercise(t testing.TB, b []byte) bool {
 	start := time.Now()
-	report, err := scan(segment.Literal(b), "test")
+	report, err := scanBytes(b)
 	if err == nil {
 		if _, err := report.JSON(); err != nil || report.Text() == "" {
 			t.Errorf("report: %v", err)
@@ -45,6 +52,9 @@ func exercise(t testing.TB, b []byte) bool {
 
 // TestDamaged cuts and flips real files: whatever comes out, it is a report or an error, soon.
 func TestDamaged(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long")
+	}
 	for name, b := range seeds(t) {
 		if !exercise(t, b) {
 			t.Errorf("%s: the whole file is not scanned", name)

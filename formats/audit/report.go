@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"wfs/formats/keras"
 )
 
 // Report is what wfs saw in the pickles of one file. It read them as data, and ran nothing.
@@ -15,33 +14,30 @@ type Report struct {
 	Pickles   []Stream `json:"pickles"`
 	Container []string `json:"container,omitempty"` // oddities of the zip or tar around them
 	Verdict   Verdict  `json:"verdict"`
-}
-
-// add takes in what the configurations of a Keras file would do.
-func (r *Report) add(found []keras.Finding) {
-	for _, f := range found {
-		verdict := Unknown
-		if f.RunsCode {
-			verdict = Dangerous
-		}
-		r.Container = append(r.Container, f.Text)
-		r.Verdict = max(r.Verdict, verdict)
-	}
+	// Nothing reports whether nothing was found that unpickling would go by: that is not
+	// the same as pickles of which all names are allowed.
+	Nothing bool `json:"nothing_to_unpickle"`
 }
 
 // JSON renders it for programs, ending in a newline.
 func (r *Report) JSON() ([]byte, error) {
-	b, err := json.MarshalIndent(r, "", "  ")
+	said := *r
+	said.Nothing = r.Empty()
+	b, err := json.MarshalIndent(&said, "", "  ")
 	return append(b, '\n'), err
 }
 
 // Text renders it for people, safe for a terminal.
 func (r *Report) Text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s\n", quote(r.File), r.Verdict)
+	verdict := r.Verdict.String()
+	if r.Empty() {
+		verdict = "nothing to unpickle was found"
+	}
+	fmt.Fprintf(&b, "%s: %s\n", quote(r.File), verdict)
 	writeText(&b, r.Pickles)
 	for _, c := range r.Container {
-		fmt.Fprintf(&b, "  container: %s\n", c)
+		fmt.Fprintf(&b, "  container: %s\n", escape(c, 2*maxNote))
 	}
 	return b.String()
 }

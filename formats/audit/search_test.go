@@ -21,10 +21,12 @@ func TestSearch(t *testing.T) {
 		"a value":        {"N.", false},
 		"words":          {"cat\ndog\nmouse\n", false},
 		"unlikely names": {"c\x01\x02\n\x03\n0N.", false},
+		"after a value":  {"N.I5\n.K\x01.cos\nsystem\n.", true},
+		"number":         {"c\x00\x00\x00" + strings.Repeat("\x00\x00\x00\x00", 1<<18), false},
 	} {
-		var in inspector
-		if found := in.search(segment.Literal(c.data), 0, "test", 0); found != c.found {
-			t.Errorf("%s: found %v, want %v: %+v", name, found, c.found, in.streams)
+		s := newScanner(int64(len(c.data)))
+		if found := s.pickles(segment.Literal(c.data), 0, "test", 0, asBytes); found != c.found {
+			t.Errorf("%s: found %v, want %v: %+v", name, found, c.found, s.streams)
 		}
 	}
 }

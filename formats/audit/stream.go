@@ -3,7 +3,6 @@ package audit
 import (
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 )
 
@@ -29,7 +28,12 @@ type Stream struct {
 	Anomalies []string    `json:"anomalies,omitempty"`
 	Verdict   Verdict     `json:"verdict"`
 
-	failed bool // it could not be read to its end
+	limit   bool // a bound of wfs ended it, where Python may go on
+	strange bool // it holds what has no name in it
+	named   bool // it names what could be the name of something
+	called  bool // and would call it
+	// dangerous reports whether it names something dangerous by a name without spaces.
+	dangerous bool
 }
 
 // writeText renders streams line by line, safe for a terminal.
@@ -51,16 +55,16 @@ func writeText(w io.Writer, streams []Stream) {
 			fmt.Fprintln(w)
 		}
 		for _, a := range s.Anomalies {
-			fmt.Fprintf(w, "    note      %s\n", quote(a))
+			fmt.Fprintf(w, "    note      %s\n", escape(a, 2*maxNote))
 		}
 	}
 }
 
-// quote escapes what a terminal would obey.
+// quote puts a name that was escaped between quotes.
 func quote(s string) string {
-	q := strconv.Quote(s)
-	if q[1:len(q)-1] == s || strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`) == s {
-		return s
+	s = escape(s, 2*maxNote)
+	if strings.Contains(s, `\`) {
+		return `"` + s + `"`
 	}
-	return q
+	return s
 }

@@ -10,56 +10,59 @@ import (
 )
 
 // tar reports on every member.
-func (s *scanner) tar(file segment.Data, path string, depth int) {
+func (s *scanner) tar(file segment.Data, name string, depth int) {
 	in := io.NewSectionReader(file, 0, file.Size())
 	archive := tar.NewReader(in)
-	for n := 0; n < torch.MaxTarMembers; n++ {
+	for range torch.MaxTarMembers {
 		h, err := archive.Next()
 		if err == io.EOF {
+			if at, err := in.Seek(0, io.SeekCurrent); err == nil && at < file.Size() {
+				s.lookInside(after(file, at), inside(name, "after its end"), depth+1, asMember)
+			}
 			return
 		}
 		if err != nil {
-			s.note("%star: %v", path, err)
+			s.note("%star: %v", prefix(name), err)
 			return
 		}
 		at, err := in.Seek(0, io.SeekCurrent)
 		switch {
 		case err != nil:
-			s.note("%star: %v", path, err)
+			s.note("%star: %v", prefix(name), err)
 			return
 		case h.Typeflag == tar.TypeDir:
 		case h.Typeflag != tar.TypeReg:
-			s.note("%smember %q is not a regular file", path, h.Name)
+			s.note("%smember %q is not a regular file", prefix(name), cut(h.Name))
 		case h.Size > file.Size()-at:
-			s.note("%smember %q is cut short", path, h.Name)
+			s.note("%smember %q is cut short", prefix(name), cut(h.Name))
 		default:
-			s.tarMember(&segment.Range{Src: file, Off: at, N: h.Size}, h.Name, path, depth)
+			s.tarMember(&segment.Range{Src: file, Off: at, N: h.Size}, h.Name, name, depth)
 		}
 	}
-	s.note("%star has more than %d members", path, torch.MaxTarMembers)
+	s.note("%star has more than %d members", prefix(name), torch.MaxTarMembers)
 }
 
 // tarMember walks the members between whose pickles raw numbers lie, storages and
-// tensors, as their reader does; any other is scanned from its first byte.
-func (s *scanner) tarMember(data segment.Data, name, path string, depth int) {
-	if name != "storages" && name != "tensors" {
-		switch {
-		case s.nested(data, path+name, depth+1):
-		case name == "pickle", name == "sys_info":
-			s.in.all(data, 0, path+name, depth)
-		default:
-			s.plain(data, path+name, false, depth)
-		}
+// tensors, as their reader does; any other is looked at as what it is.
+func (s *scanner) tarMember(data segment.Data, member, name string, depth int) {
+	title := below(name, cut(member))
+	switch member {
+	case "pickle", "sys_info":
+		s.lookInside(data, title, depth+1, asPickle)
+		return
+	case "storages", "tensors":
+	default:
+		s.lookInside(data, title, depth+1, memberKind(member))
 		return
 	}
-	end, err := torch.WalkOldMember(name, data, func(off int64) {
-		s.in.one(data, off, fmt.Sprintf("%s%s at %d", path, name, off), depth)
+	end, err := torch.WalkOldMember(member, data, func(off int64) {
+		s.one(data, off, fmt.Sprintf("%s at %d", title, off), depth)
 	})
 	switch {
 	case err != nil:
-		s.note("%smember %s: %v", path, name, err)
-		s.in.search(data, end, path+name, depth)
+		s.note("%smember %s: %v", prefix(name), member, err)
+		s.pickles(data, end, title, depth, asBytes)
 	case end < data.Size():
-		s.tail(data, end, path+name, depth)
+		s.tail(data, end, title, depth)
 	}
 }

@@ -23,7 +23,7 @@ func (v Verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil 
 
 // Judge gives the verdict on module.name, and the reason where it is not allowed.
 func Judge(module, name string) (Verdict, string) {
-	canonical := pickle.Canonical(module)
+	canonical, name := pickle.CanonicalName(module, name)
 	full := canonical + "." + name
 	if allowed[full] || allowedPrefix(canonical, name) {
 		return Allowed, ""
@@ -34,19 +34,49 @@ func Judge(module, name string) (Verdict, string) {
 	return Unknown, "on no list"
 }
 
+// fullName is module.name by its name in Python 3.
+func fullName(module, name string) string {
+	module, name = pickle.CanonicalName(module, name)
+	return module + "." + name
+}
+
+// isOrdinary reports whether a name is on the list of values.
+func isOrdinary(module, name string) bool {
+	if strings.Contains(name, ".") {
+		return false
+	}
+	return ordinary[module+"."+name] || ordinaryModules[module] || isCompiled(module, name)
+}
+
+// isCompiled reports whether a name is a class of the wrappers that torch.compile puts around
+// a model: there are others in each version. Those of guards and of repro scripts run code.
+func isCompiled(module, name string) bool {
+	if !strings.HasPrefix(module, "torch._dynamo.") || module == "torch._dynamo.guards" || module == "torch._dynamo.debug_utils" {
+		return false
+	}
+	class := strings.TrimLeft(name, "_")
+	return class != "" && class[0] >= 'A' && class[0] <= 'Z'
+}
+
 // dangerousName looks at the module, at each of its parents, and at every part of
 // a dotted name: "torch.serialization" "os.system" reaches os.
 func dangerousName(module, name string) (string, bool) {
+	if class, method, ok := strings.Cut(name, "."); ok && isPath(module, class) && !purePath[method] {
+		return touchesFiles, true
+	}
 	full := module + "." + name
 	for end := len(full); end > 0; end = strings.LastIndexByte(full[:end], '.') {
 		if reason, bad := dangerousNames[full[:end]]; bad {
 			return reason, true
 		}
 	}
+	if reason, ok := dangerousAttribute(name); ok {
+		return reason, true
+	}
 	parts := strings.Split(module, ".")
-	for i := range parts {
-		if reason, ok := dangerousModules[strings.Join(parts[:i+1], ".")]; ok {
-			return reason, true
+	for _, part := range parts[1:] {
+		if dangerousAttributes[part] {
+			return "reaches into the interpreter by " + part, true
 		}
 	}
 	nested := strings.Split(name, ".")
@@ -57,7 +87,20 @@ func dangerousName(module, name string) (string, bool) {
 			}
 		}
 	}
-	for _, part := range append(nested, parts[1:]...) {
+	if isOrdinary(module, name) {
+		return "", false
+	}
+	for i := range parts {
+		if reason, ok := dangerousModules[strings.Join(parts[:i+1], ".")]; ok {
+			return reason, true
+		}
+	}
+	return "", false
+}
+
+// dangerousAttribute looks at the parts of a dotted name.
+func dangerousAttribute(name string) (string, bool) {
+	for _, part := range strings.Split(name, ".") {
 		if dangerousAttributes[part] {
 			return "reaches into the interpreter by " + part, true
 		}
@@ -72,72 +115,15 @@ var dangerousAttributes = map[string]bool{
 	"__loader__": true, "__spec__": true, "__dict__": true, "gi_frame": true, "f_globals": true, "f_builtins": true,
 }
 
-const (
-	runsCode     = "runs commands or code"
-	touchesFiles = "reads, writes or deletes files"
-	usesNetwork  = "opens network connections"
-	loadsPickle  = "unpickles or imports something else"
-	indirection  = "calls or fetches whatever it is given"
-)
+// isPath reports whether a class is one of pathlib's that reach the file system.
+func isPath(module, class string) bool {
+	switch module {
+	case "pathlib", "pathlib._local", "pathlib._abc":
+		return class == "Path" || class == "PosixPath" || class == "WindowsPath"
+	}
+	return false
+}
 
-// dangerousModules are dangerous whatever is taken from them. The modules that
-// have served in published attacks are collected by picklescan
-// (src/picklescan/scanner.py), fickling (fickling/analysis.py) and modelscan
-// (modelscan/settings.py); others follow from their documentation.
-var dangerousModules = func() map[string]string {
-	groups := map[string]string{
-		runsCode: `os subprocess sys pty code codeop commands runpy bdb pdb profile pstats trace timeit doctest
-			pydoc pydoc_data idlelib lib2to3 distutils setuptools ensurepip venv pip _pyrepl _osx_support _aix_support
-			multiprocessing concurrent threading _thread asyncio sched signal ctypes cffi webbrowser antigravity this turtledemo
-			platform getpass cmd rlcompleter site sysconfig test unittest pytest nose IPython ipykernel jupyter
-			numpy.testing numpy.f2py numpy.distutils torch.utils.cpp_extension torch.utils.collect_env
-			torch.utils.bottleneck torch._dynamo torch._inductor torch.testing torch.distributed.run
-			torch.distributed.launch torch.utils._config_module torch.fx.experimental torch.jit.unsupported_tensor_ops
-			cgitb crypt nturl2path mailcap pipes posixpath ntpath faulthandler gc tracemalloc atexit`,
-		loadsPickle: `pickle shelve marshal importlib imp zipimport pkgutil dill cloudpickle joblib copyreg.dispatch
-			torch.hub torch.package modulefinder pickletools jsonpickle torch.multiprocessing`,
-		touchesFiles: `shutil tempfile fileinput linecache glob io zipfile tarfile bz2 lzma gzip mmap sqlite3 dbm
-			logging filecmp configparser netrc compileall py_compile`,
-		usesNetwork: `socket socketserver ssl http urllib urllib3 requests httpx aiohttp ftplib smtplib poplib
-			imaplib nntplib telnetlib xmlrpc wsgiref select selectors paramiko asyncore asynchat smtpd uuid`,
-		indirection: `operator functools inspect types`,
-	}
-	modules := map[string]string{}
-	for reason, names := range groups {
-		for _, name := range strings.Fields(names) {
-			modules[name] = reason
-		}
-	}
-	return modules
-}()
-
-// dangerousNames are single functions of modules that are otherwise harmless.
-var dangerousNames = func() map[string]string {
-	groups := map[string]string{
-		runsCode: `builtins.eval builtins.exec builtins.compile builtins.execfile builtins.breakpoint builtins.input
-			builtins.raw_input builtins.exit builtins.quit builtins.help torch.jit.trace
-			torch.jit._script torch.jit.script pandas.eval pandas.core.computation
-			torch.storage.UntypedStorage.from_file dataclasses.make_dataclass collections.namedtuple typing.get_type_hints
-			typing.ForwardRef statistics.mean.__globals__ ast.literal_eval.__globals__`,
-		indirection: `builtins.getattr builtins.setattr builtins.delattr builtins.apply builtins.map builtins.filter
-			builtins.reduce builtins.globals builtins.locals builtins.vars builtins.dir builtins.type builtins.super
-			builtins.classmethod builtins.staticmethod builtins.property builtins.memoryview builtins.id
-			builtins.__build_class__ builtins.sorted builtins.max builtins.min weakref.finalize itertools.starmap`,
-		loadsPickle: `builtins.__import__ builtins.reload torch.load torch.serialization.load torch.jit.load
-			torch.storage._load_from_bytes.__globals__ torch.ops.load_library torch.classes.load_library
-			torch._utils_internal torch._C._load_for_lite_interpreter numpy.load numpy.lib.npyio.load numpy.lib.format.read_array
-			pandas.read_pickle pandas.io.pickle.read_pickle yaml.load yaml.unsafe_load yaml.full_load keras.models.load_model
-			tensorflow.keras.models.load_model torch.utils.model_zoo.load_url`,
-		touchesFiles: `builtins.open builtins.file codecs.open pathlib.Path.write_text pathlib.Path.write_bytes
-			pathlib.Path.unlink pathlib.Path.open numpy.save numpy.savez numpy.savetxt numpy.fromfile numpy.memmap
-			numpy.genfromtxt numpy.loadtxt numpy.core.memmap numpy.lib.npyio torch.save torch.from_file torch.utils.tensorboard
-			tensorflow.io.read_file tensorflow.io.write_file`,
-	}
-	names := map[string]string{}
-	for reason, list := range groups {
-		for _, name := range strings.Fields(list) {
-			names[name] = reason
-		}
-	}
-	return names
-}()
+// purePath is what such a class has that computes on names alone.
+var purePath = setOf(`parts drive root anchor parents parent name suffix suffixes stem as_posix as_uri is_absolute is_relative_to
+	joinpath match relative_to with_name with_stem with_suffix with_segments from_uri`)

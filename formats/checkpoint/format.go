@@ -43,6 +43,7 @@ type OpenFile func(dir source.Dir, path string) (*Checkpoint, error)
 type DirFormat struct {
 	Name   string
 	Detect func(p Place) Match
-	// Open reads the headers of all weights. Its error names the file, or the directory.
+	// Open reads the headers of all weights. Its error names the file, or the directory. A
+	// model with a Dir owns p.Dir; otherwise the caller does.
 	Open func(p Place, open OpenFile) (*Model, error)
 }

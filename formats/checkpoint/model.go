@@ -104,6 +104,14 @@ func (m *Model) Count() int {
 // Place is the directory of the set's single tensors, below that of all.
 func (s *Set) Place() string { return path.Join(s.Dir, s.Name) }
 
+// Qualify is a key of the set as it is told from those of other sets: with their directories.
+func (s *Set) Qualify(key string) string {
+	if place := s.Place(); place != "" {
+		return place + "/" + key
+	}
+	return key
+}
+
 // Join is the path of name in the directory of the set.
 func (s *Set) Join(name string) string {
 	if s.Dir == "" {
@@ -112,7 +120,7 @@ func (s *Set) Join(name string) string {
 	return s.Dir + "/" + name
 }
 
-// Close closes every source.
+// Close closes every source, and the directory.
 func (m *Model) Close() error {
 	var errs []error
 	for _, set := range m.Sets {
@@ -125,6 +133,9 @@ func (m *Model) Close() error {
 	}
 	for _, f := range m.Files {
 		errs = append(errs, f.Close())
+	}
+	if m.Dir != nil {
+		errs = append(errs, m.Dir.Close())
 	}
 	return errors.Join(errs...)
 }

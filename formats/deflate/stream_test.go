@@ -64,6 +64,9 @@ func samples() map[string][]byte {
 }
 
 func TestReadsAtEveryOffset(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long")
+	}
 	rng := rand.New(rand.NewPCG(1, 2))
 	for name, data := range samples() {
 		for _, level := range []int{flate.NoCompression, flate.HuffmanOnly, flate.BestSpeed, flate.DefaultCompression, flate.BestCompression} {
@@ -117,6 +120,9 @@ func matches() [][]byte {
 }
 
 func TestZlib(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long")
+	}
 	all := samples()
 	for i, data := range matches() {
 		all[fmt.Sprintf("matches %d", i)] = data

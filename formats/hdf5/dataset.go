@@ -191,9 +191,17 @@ func (d *Dataset) Unsupported() string {
 // Contiguous returns where in the file the dataset's bytes are, if they are one
 // plain range of it: no chunks, no filters, nothing that was never written.
 func (d *Dataset) Contiguous() (off, n int64, ok bool) {
+	if d.Dtype.narrow() { // what ReadAt gives is not what the file has
+		return 0, 0, false
+	}
+	return d.stored()
+}
+
+// stored is Contiguous, whatever the bytes mean.
+func (d *Dataset) stored() (off, n int64, ok bool) {
 	l := d.layout
 	switch {
-	case d.storage != "" || d.size == 0 || d.Dtype.narrow():
+	case d.storage != "" || d.size == 0:
 		return 0, 0, false
 	case l.class == layoutCompact && l.size != 0:
 		// Data in a header are metadata: the newest may be in the cache image.
@@ -235,7 +243,7 @@ func (d *Dataset) readRaw(p []byte, off int64) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	if at, _, ok := d.Contiguous(); ok {
+	if at, _, ok := d.stored(); ok {
 		if err := segment.ReadFull(d.f.r, p, at+off); err != nil {
 			return 0, fmt.Errorf("hdf5: dataset at address %#x, byte %d: %w", d.addr, off, err)
 		}

@@ -65,6 +65,9 @@ func devour(b []byte, limit int64, anyChecksum bool) error {
 // TestMutations damages the fixtures in many ways. Nothing may panic, take long or
 // allocate more than the caps; errors are welcome, and so is none.
 func TestMutations(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long")
+	}
 	rounds := 300
 	if testing.Short() {
 		rounds = 30

@@ -50,7 +50,7 @@ func (r *reader) choose(root *folder) error {
 	if !any {
 		return r.refuse(root)
 	}
-	if models := root.models(); len(models) > 1 && !root.isModel() {
+	if models := root.models(); len(models) > 1 && !root.isModel(models) {
 		return r.fail("it holds %d models: mount one of %s", len(models), some(models))
 	}
 	return nil
@@ -64,13 +64,13 @@ func isPipeline(names []string) bool {
 	})
 }
 
-// isModel reports whether a folder, with what is below, is one model.
-func (d *folder) isModel() bool {
+// isModel reports whether a folder is one model, with the models that are below.
+func (d *folder) isModel(below []string) bool {
 	if len(d.sets) > 0 || d.repository {
 		return true
 	}
-	if one := isPipeline(d.names) || slices.Contains(d.names, "config.json"); one {
-		return len(d.models()) > 0
+	if isPipeline(d.names) || slices.Contains(d.names, "config.json") {
+		return len(below) > 0
 	}
 	_, one := lone(d.names)
 	return one && d.parent != nil
@@ -87,10 +87,10 @@ func (d *folder) models() []string {
 	}
 	slices.Sort(paths)
 	for _, sub := range d.subs {
-		if sub.isModel() {
+		if below := sub.models(); sub.isModel(below) {
 			paths = append(paths, sub.path)
 		} else {
-			paths = append(paths, sub.models()...)
+			paths = append(paths, below...)
 		}
 	}
 	return paths
@@ -117,18 +117,13 @@ func find(names []string) []found {
 	if len(sets) > 0 {
 		return sets
 	}
-	for _, f := range families {
-		for _, name := range []string{f.safe, f.other} {
-			ext := path.Ext(name)
-			one := variantOf(strings.TrimSuffix(name, ext), ext)
-			many := variantOf(name+strings.TrimSuffix(indexSuffix, ".json"), ".json")
-			for _, candidate := range names {
-				if m := one.FindStringSubmatch(candidate); m != nil && !notForm.MatchString(candidate) {
-					return []found{{candidate, whole, f, m[1]}}
-				}
-				if m := many.FindStringSubmatch(candidate); m != nil {
-					return []found{{candidate, index, f, m[1]}}
-				}
+	for _, v := range variants {
+		for _, candidate := range names {
+			if m := v.whole.FindStringSubmatch(candidate); m != nil && !notForm.MatchString(candidate) {
+				return []found{{candidate, whole, v.family, m[1]}}
+			}
+			if m := v.index.FindStringSubmatch(candidate); m != nil {
+				return []found{{candidate, index, v.family, m[1]}}
 			}
 		}
 	}
@@ -144,17 +139,36 @@ func find(names []string) []found {
 	return nil
 }
 
-// variantOf matches a name with a variant in it (transformers/utils/hub.py,
-// _add_variant): model.fp16.safetensors, model.safetensors.index.fp16.json.
-func variantOf(before, ext string) *regexp.Regexp {
-	return regexp.MustCompile("^" + regexp.QuoteMeta(before) + `\.(\w+)` + regexp.QuoteMeta(ext) + "$")
-}
+// variants match names with a variant in them (transformers/utils/hub.py, _add_variant):
+// model.fp16.safetensors, model.safetensors.index.fp16.json.
+var variants = func() (all []struct {
+	family       *family
+	whole, index *regexp.Regexp
+}) {
+	between := func(before, ext string) *regexp.Regexp {
+		return regexp.MustCompile("^" + regexp.QuoteMeta(before) + `\.(\w+)` + regexp.QuoteMeta(ext) + "$")
+	}
+	for _, f := range families {
+		for _, name := range []string{f.safe, f.other} {
+			ext := path.Ext(name)
+			all = append(all, struct {
+				family       *family
+				whole, index *regexp.Regexp
+			}{f, between(strings.TrimSuffix(name, ext), ext), between(name+".index", ".json")})
+		}
+	}
+	return all
+}()
 
 // readable are the endings of weight files, the first of them for preference.
 var readable = []string{
 	".safetensors", ".sft", ".safetensors" + indexSuffix, ".bin", ".pt", ".pth", ".ckpt", ".bin" + indexSuffix,
-	".weights.h5", ".weights.json", ".keras", ".h5", ".hdf5", ".h5" + indexSuffix,
+	".weights.h5", ".weights.json", ".keras", ".h5", ".hdf5", ".h5" + indexSuffix, ".pth.tar", ".pt.tar", ".pyth",
+	".pkl", ".pickle",
 }
+
+// anyPickle is a pickle of anything: it counts where there is nothing else.
+var anyPickle = regexp.MustCompile(`(?i)\.(pkl|pickle)$`)
 
 // stemOf splits the name of a weight file; rank is how its ending is preferred, -1 for
 // another file.
@@ -166,7 +180,7 @@ func stemOf(name string) (stem string, rank int) {
 			rank = i
 		}
 	}
-	if rank < 0 || state.MatchString(name) {
+	if rank < 0 || state.MatchString(name) || words.MatchString(name) {
 		return "", -1
 	}
 	return name[:len(name)-len(readable[rank])], rank
@@ -179,8 +193,12 @@ var shardOf = regexp.MustCompile(`(?i)-\d+-of-\d+(\.[a-z]\w*|\.weights\.h5)$|_\d
 // name are forms of the same weights.
 func loose(names []string) map[string][]string {
 	byStem := map[string][]string{}
+	better := slices.ContainsFunc(names, func(name string) bool {
+		_, rank := stemOf(name)
+		return rank >= 0 && !anyPickle.MatchString(name)
+	})
 	for _, name := range names {
-		if stem, rank := stemOf(name); rank >= 0 {
+		if stem, rank := stemOf(name); rank >= 0 && !(better && anyPickle.MatchString(name)) {
 			if at := shardOf.FindStringIndex(name); at != nil {
 				stem = name[:at[0]]
 			}
@@ -216,15 +234,17 @@ func lone(names []string) (found, bool) {
 	return f, true
 }
 
-// indexNamed is the weights whose index was named.
-func indexNamed(name string) found {
-	stem, kind := name, index
+// indexNamed is the weights whose index was named. Keras's names HDF5 files of its own.
+func indexNamed(name string, ofKeras bool) found {
+	f := found{name: name, kind: index}
+	stem := strings.TrimSuffix(strings.TrimSuffix(name, path.Ext(name)), ".index")
 	if m := indexName.FindStringSubmatch(name); m != nil {
 		stem = m[1]
-	} else {
-		stem, kind = strings.TrimSuffix(strings.TrimSuffix(name, ".json"), ".weights"), kerasIndex
+	} else if ofKeras {
+		f.kind, stem = kerasIndex, strings.TrimSuffix(stem, ".weights")
 	}
-	return found{name: name, kind: kind, family: familyOf(strings.TrimPrefix(stem, "tf_"))}
+	f.family = familyOf(strings.TrimPrefix(stem, "tf_"))
+	return f
 }
 
 // indexName is pytorch_model.bin.index.json, model.safetensors.index.fp16.json.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"wfs/formats/checkpoint"
 	"wfs/formats/segment"
@@ -166,6 +167,10 @@ func TestOpen(t *testing.T) {
 		{"a lone file", map[string]string{"vit_tiny.augreg.pth": "o", "config.json": "{}"}, "vit_tiny.augreg.safetensors=vit_tiny.augreg.pth +config.json", ""},
 		{"a lone file in three forms", map[string]string{"best.ckpt": "o", "best.safetensors": "o", "best.onnx": "o", "labels.txt": ""},
 			"best.safetensors=best.safetensors +labels.txt", ""},
+		{"a lone file beside a vocabulary", map[string]string{"final-model.pt": "m", "vocab.bin": "v", "labels.pkl": "l", "dict.pt": "d"},
+			"final-model.safetensors=final-model.pt +dict.pt +labels.pkl +vocab.bin", ""},
+		{"a lone .pth.tar", map[string]string{"checkpoint.pth.tar": "m", "config.yaml": ""}, "checkpoint.safetensors=checkpoint.pth.tar +config.yaml", ""},
+		{"a lone pickle", map[string]string{"network.pkl": "m"}, "network.safetensors=network.pkl", ""},
 		{"a lone pytorch_model.pt", map[string]string{"pytorch_model.pt": "o"}, "model.safetensors=pytorch_model.pt", ""},
 		{"a lone file beside checkpoints", map[string]string{"my.pt": "o", "config.json": "{}", "checkpoint-5/model.safetensors": "m"},
 			"my.safetensors=my.pt checkpoint-5/model.safetensors=model.safetensors +config.json", ""},
@@ -347,7 +352,18 @@ func TestBounds(t *testing.T) {
 	if _, err := openDir(dir, fake); err == nil || !strings.Contains(err.Error(), "nested more than") {
 		t.Errorf("deep directories: %v", err)
 	}
-	files := map[string]string{"model.safetensors": "x"}
+	files := map[string]string{} // each level looks like a model until its end
+	for dir := "a"; len(dir) < 2*maxDepth-2; dir += "/a" {
+		files[dir+"/config.json"] = "{}"
+	}
+	begin := time.Now()
+	if _, err := openDir(tree(t, files), fake); err == nil || !strings.Contains(err.Error(), "it holds no model.safetensors") {
+		t.Errorf("configurations alone: %v", err)
+	}
+	if took := time.Since(begin); took > 10*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	files = map[string]string{"model.safetensors": "x"}
 	for i := range 3000 {
 		files[fmt.Sprintf("files/%04d.txt", i)] = ""
 	}

@@ -9,6 +9,7 @@
 package huggingface
 
 import (
+	"bytes"
 	"fmt"
 	"path"
 	"path/filepath"
@@ -78,7 +79,7 @@ func (r *reader) read() error {
 // openIndex reads the shards of the index p.Name and no other file.
 func openIndex(p checkpoint.Place, open checkpoint.OpenFile) (*checkpoint.Model, error) {
 	r := &reader{dir: p.Dir, open: open, model: &checkpoint.Model{Path: filepath.Join(p.Dir.Path(), p.Name)}}
-	set, _, err := r.openSet("", indexNamed(p.Name))
+	set, _, err := r.openSet("", indexNamed(p.Name, bytes.Contains(headOf(p), []byte(".weights.h5"))))
 	if err != nil {
 		return nil, err
 	}

@@ -27,18 +27,23 @@ func detectIndex(p checkpoint.Place) checkpoint.Match {
 	if !strings.EqualFold(path.Ext(p.Name), ".json") {
 		return checkpoint.No
 	}
-	src, err := p.Dir.Open(p.Name)
-	if err != nil {
-		return checkpoint.No
-	}
-	defer src.Close()
-	prefix := make([]byte, min(4096, src.Size()))
-	n, _ := src.ReadAt(prefix, 0)
-	prefix = bytes.TrimLeft(prefix[:n], " \n\r\t")
-	if bytes.HasPrefix(prefix, []byte("{")) && (indexName.MatchString(p.Name) || bytes.Contains(prefix, []byte(`"weight_map"`))) {
+	head := headOf(p)
+	if bytes.HasPrefix(head, []byte("{")) && (indexName.MatchString(p.Name) || bytes.Contains(head, []byte(`"weight_map"`))) {
 		return checkpoint.Certain
 	}
 	return checkpoint.No
+}
+
+// headOf is the beginning of a text file, without white space in front.
+func headOf(p checkpoint.Place) []byte {
+	src, err := p.Dir.Open(p.Name)
+	if err != nil {
+		return nil
+	}
+	defer src.Close()
+	head := make([]byte, min(4096, src.Size()))
+	n, _ := src.ReadAt(head, 0)
+	return bytes.TrimLeft(head[:n], " \n\r\t")
 }
 
 // readShards reads the index file of shards: their names, sorted, and the name for each

@@ -86,6 +86,9 @@ var (
 	// (transformers/trainer.py, accelerate/utils/constants.py).
 	state = regexp.MustCompile(`(?i)^(training_args|optim(izer)?|(lr_)?scheduler|sampler|(grad_)?scaler|rng_state|random_states|dl_state_dict|custom_checkpoint)([-_.].*)?\.\w+$`)
 
+	// words are a vocabulary, whatever its ending.
+	words = regexp.MustCompile(`(?i)^(vocab|vocabulary|tokenizer|dict|spiece|sentencepiece|merges)([-_.].*)?\.\w+$`)
+
 	// formDirs hold exports of the model in the directory above.
 	formDirs = regexp.MustCompile(`(?i)^(onnx|original|openvino|coreml|tflite|tf|tensorflow|flax|rust|gguf|ggml|metal)$`)
 

@@ -26,7 +26,7 @@ func (r *reader) pass(root *folder) error {
 			case e.Kind == source.LinkedDir:
 				r.note(printed(below, "") + " is a link to a directory: it is left out")
 			case e.Kind == source.Unreadable:
-				if _, err := r.dir.Open(below); errors.Is(err, source.ErrDangling) {
+				if err := r.fault(below); errors.Is(err, source.ErrDangling) {
 					r.note(err.Error() + ": it is left out")
 				} else {
 					r.note(printed(below, "") + " cannot be read: it is left out")
@@ -47,6 +47,15 @@ func (r *reader) pass(root *folder) error {
 		}
 		return nil
 	})
+}
+
+// fault is why a file cannot be opened.
+func (r *reader) fault(path string) error {
+	src, err := r.dir.Open(path)
+	if err == nil {
+		src.Close()
+	}
+	return err
 }
 
 // passFile opens a file to be passed through. One that may not be read is no reason to

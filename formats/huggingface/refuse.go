@@ -35,7 +35,7 @@ func (r *reader) refuse(root *folder) error {
 		return r.fail("%w: %s; mount its weight file by itself: %s", checkpoint.ErrUnknownFormat, missing, some(files))
 	case slices.ContainsFunc(files, shardOf.MatchString) && len(models) < 2:
 		return r.fail("%w: it holds shards, %s, without their index file: download that too", checkpoint.ErrUnknownFormat, some(files))
-	case len(models) > 1 && slices.ContainsFunc(root.subs, func(d *folder) bool { return d.isModel() }):
+	case len(models) > 1 && slices.ContainsFunc(root.subs, func(d *folder) bool { return slices.Contains(models, d.path) }):
 		return r.fail("it holds %d models: mount one of %s", len(models), some(models))
 	case len(files) > 1:
 		return r.fail("%w: %s; mount one of its weight files by itself: %s", checkpoint.ErrUnknownFormat, missing, some(files))
@@ -53,7 +53,7 @@ func (r *reader) dangling(root *folder) error {
 			if _, rank := stemOf(e.Name); rank < 0 && len(find([]string{e.Name})) == 0 {
 				continue
 			}
-			if _, err := r.dir.Open(path.Join(d.path, e.Name)); errors.Is(err, source.ErrDangling) {
+			if err := r.fault(path.Join(d.path, e.Name)); errors.Is(err, source.ErrDangling) {
 				return r.fail("%w: download it again", err)
 			}
 		}

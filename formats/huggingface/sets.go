@@ -34,6 +34,7 @@ func (r *reader) openSets(root *folder) error {
 				return err
 			}
 			set.Name = name
+			r.passMembers(d, set)
 			r.model.Sets = append(r.model.Sets, set)
 			d.used = append(d.used, used...)
 			kept = append(kept, f)
@@ -41,6 +42,21 @@ func (r *reader) openSets(root *folder) error {
 		d.sets = kept
 		return nil
 	})
+}
+
+// passMembers passes through what a weight file has beside its weights (config.json of a
+// .keras), where the folder has nothing of that name.
+func (r *reader) passMembers(d *folder, set *checkpoint.Set) {
+	for _, s := range set.Shards {
+		for _, member := range s.Files {
+			top, _, _ := strings.Cut(member.Path, "/")
+			if len(set.Shards) > 1 || slices.ContainsFunc(d.entries, func(e source.Entry) bool { return e.Name == top }) {
+				continue
+			}
+			member.Path = path.Join(d.path, member.Path)
+			r.model.Files = append(r.model.Files, member)
+		}
+	}
 }
 
 // openSet opens the weights f of the directory rel. used are the names that the view
@@ -83,10 +99,6 @@ func (r *reader) single(rel string, f found) (*checkpoint.Set, error) {
 	c, err := r.shard(rel, f.name)
 	if err != nil {
 		return nil, err
-	}
-	for _, member := range c.Files { // of a .keras
-		member.Path = path.Join(rel, member.Path)
-		r.model.Files = append(r.model.Files, member)
 	}
 	return &checkpoint.Set{Dir: rel, Shards: []checkpoint.Shard{{Checkpoint: c, ViewName: f.family.safe}}}, nil
 }

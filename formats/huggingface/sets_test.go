@@ -16,6 +16,7 @@ func TestIndexFile(t *testing.T) {
 		"model.safetensors.index.fp16.json": `{"weight_map":{"a":"a.safetensors"}}`, "a.safetensors": "",
 		"tf_model.h5.index.json": `{"weight_map":{"bert/tf_model-1":"tf_model-1.h5"}}`, "tf_model-1.h5": "",
 		"my.weights.json": `{"weight_map":{"/a":["my_00000.weights.h5"]}}`, "my_00000.weights.h5": "",
+		"only.index.json": `{"weight_map":{"only-1":"only-1.bin"}}`, "only-1.bin": "",
 		"bad.bin.index.json": `{}`, "config.json": "{}", "text.json": "weight_map",
 	})
 	in, err := source.OpenDir(dir)
@@ -27,6 +28,7 @@ func TestIndexFile(t *testing.T) {
 		"model.safetensors.index.fp16.json": "a.safetensors=a.safetensors model.safetensors.index.json",
 		"tf_model.h5.index.json":            "model-1.safetensors=tf_model-1.h5 model.safetensors.index.json",
 		"my.weights.json":                   "my-00001-of-00001.safetensors=my_00000.weights.h5 my.safetensors.index.json",
+		"only.index.json":                   "only-1.safetensors=only-1.bin only.safetensors.index.json",
 		"bad.bin.index.json":                "it names no shards", "config.json": "", "text.json": "", "gone.bin.index.json": "",
 	} {
 		p := checkpoint.Place{Dir: in, Name: name}

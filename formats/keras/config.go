@@ -1,6 +1,7 @@
 package keras
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -23,6 +24,8 @@ type Finding struct {
 	// RunsCode reports whether Keras would run code that the file brings; otherwise it is
 	// not known what would happen.
 	RunsCode bool
+	// Payload is what Keras would hand to torch.load.
+	Payload []byte
 }
 
 // maxFindings bounds the list.
@@ -40,7 +43,7 @@ func judge(configs []config) []Finding {
 			}
 		}
 		if c.fault != "" {
-			found = append(found, Finding{fmt.Sprintf("%s is not checked: %s", c.where, c.fault), false})
+			found = append(found, Finding{fmt.Sprintf("%s is not checked: %s", c.where, c.fault), false, nil})
 			continue
 		}
 		found = append(found, c.judge(value)...)
@@ -77,7 +80,7 @@ func (c *config) judge(value any) []Finding {
 		}
 		return strings.Compare(a.Text, b.Text)
 	})
-	found = slices.Compact(found)
+	found = slices.CompactFunc(found, func(a, b Finding) bool { return a.Text == b.Text && string(a.Payload) == string(b.Payload) })
 	return found[:min(len(found), maxFindings)]
 }
 
@@ -94,12 +97,28 @@ func (c *config) object(v map[string]any) Finding {
 		name, _ = inner["name"].(string)
 	}
 	if class == "Lambda" || class == "__lambda__" {
-		return Finding{fmt.Sprintf("%s has a %s layer %q: it can hold code, which Keras would run", c.where, class, name), true}
+		return Finding{fmt.Sprintf("%s has a %s layer %q: it can hold code, which Keras would run", c.where, class, name), true, nil}
+	}
+	if _, short, dotted := strings.Cut(class, ">"); class == "TorchModuleWrapper" || dotted && short == "TorchModuleWrapper" {
+		return c.torchModule(v, name)
 	}
 	module, _ := v["module"].(string)
 	switch top, _, _ := strings.Cut(module, "."); top {
 	case "", "keras", "tf_keras", "keras_hub", "keras_nlp", "keras_cv", "builtins":
 		return Finding{}
 	}
-	return Finding{fmt.Sprintf("%s has an object %s.%s: Keras would import that module", c.where, module, class), false}
+	return Finding{fmt.Sprintf("%s has an object %s.%s: Keras would import that module", c.where, module, class), false, nil}
+}
+
+// torchModule judges a layer whose configuration holds a torch file in base64: Keras hands it
+// to torch.load with weights_only=False (keras/src/utils/torch_utils.py, from_config).
+func (c *config) torchModule(v map[string]any, name string) Finding {
+	f := Finding{Text: fmt.Sprintf("%s has a TorchModuleWrapper %q: Keras would unpickle what it holds, with safe_mode off", c.where, name)}
+	inner, _ := v["config"].(map[string]any)
+	if text, ok := inner["module"].(string); ok {
+		if decoded, err := base64.StdEncoding.DecodeString(text); err == nil {
+			f.Payload = decoded
+		}
+	}
+	return f
 }

@@ -31,6 +31,9 @@ func load(t *testing.T, name string, b []byte, memory uint64) (*Result, error) {
 }
 
 func TestBombs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long")
+	}
 	le := binary.LittleEndian
 	many := func(prefix string, op Code, n int, suffix string) []byte {
 		return []byte(prefix + strings.Repeat(string([]byte{byte(op)}), n) + suffix)
@@ -51,14 +54,14 @@ func TestBombs(t *testing.T) {
 		limit uint64 // MiB
 	}{
 		{"frame of 13 bytes", append([]byte{byte(Proto), 4, byte(Frame)}, le.AppendUint64(nil, 1<<40)...), false, 1},
-		{"frame with a pickle behind it", append(append([]byte{byte(Frame)}, le.AppendUint64(nil, 1<<60)...), 'N', '.'), false, 1},
+		{"frame with a pickle after it", append(append([]byte{byte(Frame)}, le.AppendUint64(nil, 1<<60)...), 'N', '.'), false, 1},
 		{"bytes of 2^60", append([]byte{byte(BinBytes8)}, le.AppendUint64(nil, 1<<60)...), false, 1},
 		{"bytes of 2^63", append([]byte{byte(BinBytes8)}, le.AppendUint64(nil, 1<<63)...), false, 1},
 		{"text of 4 GiB", append([]byte{byte(BinUnicode)}, 0xff, 0xff, 0xff, 0xff), false, 1},
 		{"string of negative length", []byte{byte(BinString), 0xff, 0xff, 0xff, 0xff}, false, 1},
 		{"long of 2 GiB", []byte{byte(Long4), 0xff, 0xff, 0xff, 0x7f, 1, 2}, false, 1},
 		{"memo index 2^32-1", []byte{'N', byte(LongBinPut), 0xff, 0xff, 0xff, 0xff, '.'}, true, 1},
-		{"number of a million digits", []byte("L" + strings.Repeat("9", 1_000_000) + "L\n."), false, 2},
+		{"number of a million digits", []byte("L" + strings.Repeat("9", 1_000_000) + "L\n."), true, 2},
 		{"line without end", []byte("S'" + strings.Repeat("a", 3<<20)), false, 4},
 		{"a million marks", many("", Mark, 1_000_000, "N."), true, 60},
 		{"three million nested lists", append(append(bytes.Repeat([]byte{']'}, 3_000_000), bytes.Repeat([]byte{'a'}, 2_999_999)...), '.'), false, 400},

@@ -143,6 +143,9 @@ func aboutTypes(load string) bool {
 // TestDifferential compares with Python's own: the scanner with pickletools, the
 // machine with the C unpickler, which decides what is well formed.
 func TestDifferential(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long")
+	}
 	rng := rand.New(rand.NewPCG(20261124, 1))
 	cases := make([][]byte, 20_000)
 	for i := range cases {

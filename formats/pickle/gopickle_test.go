@@ -125,3 +125,49 @@ func canonical(v any) string {
 	}
 	return fmt.Sprint(v)
 }
+
+// TestGopicklePanics shows why gopickle is the oracle of the tests and not the reader: it
+// panics where Load returns a value or an error. The FRAME of 2^40 is not among them: that
+// ends the process.
+func TestGopicklePanics(t *testing.T) {
+	for name, c := range map[string]struct {
+		pickle string
+		ok     bool // of Python and of Load
+	}{
+		"byte 0xff":            {"\xff", false},
+		"LONG1 of no bytes":    {"\x80\x02\x8a\x00.", true},
+		"DICT of one item":     {"\x80\x02(Nd.", false},
+		"SETITEMS of one item": {"\x80\x02}(Nu.", false},
+		"BINBYTES8 of 2^62":    {"\x80\x04\x8e\x00\x00\x00\x00\x00\x00\x00\x40.", false},
+		"OrderedDict of bytes": {"\x80\x03ccollections\nOrderedDict\n)RC\x01aNs.", true},
+	} {
+		if _, err := Load(strings.NewReader(c.pickle), 0, int64(len(c.pickle)), Options{}); (err == nil) != c.ok {
+			t.Errorf("%s: %v", name, err)
+		}
+		panics := func() (did bool) {
+			defer func() { did = recover() != nil }()
+			u := gopickle.NewUnpickler(strings.NewReader(c.pickle))
+			u.Load()
+			return false
+		}
+		if !panics() {
+			t.Errorf("%s: gopickle does not panic any more: say so in doc.go", name)
+		}
+	}
+}
+
+// TestGopickleFindClass shows that gopickle does not ask FindClass for what is wired into
+// it: a report that goes by it would lack these globals.
+func TestGopickleFindClass(t *testing.T) {
+	for _, global := range []string{"collections\nOrderedDict\n", "copy_reg\n_reconstructor\n", "__builtin__\nobject\n"} {
+		u := gopickle.NewUnpickler(strings.NewReader("\x80\x02c" + global + "."))
+		asked := false
+		u.FindClass = func(module, name string) (any, error) {
+			asked = true
+			return types.NewList(), nil
+		}
+		if _, err := u.Load(); err != nil || asked {
+			t.Errorf("%q: %v, FindClass is asked: %v", global, err, asked)
+		}
+	}
+}

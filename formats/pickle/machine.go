@@ -1,13 +1,3 @@
-// Package pickle reads Python pickles as data. A Scanner reads opcodes within
-// bounds; Load runs them on a symbolic machine that records every call and makes
-// none; Scan reports what a pickle would import and call.
-//
-// The machine follows CPython's C unpickler (Modules/_pickle.c) in what it
-// accepts. Payloads beyond a few KiB stay in the file: a pickled NumPy array of
-// gigabytes costs nothing to load. gopickle's machine is the oracle of the tests
-// and not the reader, because it drops what wfs must see (positions, every
-// global) and fails on what Python 2 wrote: OrderedDict with arguments, integers of
-// no bytes, bytes as keys.
 package pickle
 
 import (
@@ -20,8 +10,18 @@ import (
 type Options struct {
 	// MaxMemory is an estimate of what the values may take, in bytes.
 	MaxMemory int64
+	// MaxOps bounds the opcodes.
+	MaxOps int64
 	// Frames is FramesRefused where it is not set.
 	Frames *Frames
+	// Lenient has the machine go on wherever one of Python's unpicklers might, and say so:
+	// it is for reports. A reader of values is better off with an error.
+	Lenient bool
+	// Watch chooses the globals whose calls are listed in Result.Calls.
+	Watch func(module, name string) bool
+	// AfterBuild is told of each object that BUILD gives its state, and where the next
+	// opcode lies; it returns where reading goes on: some unpicklers step over raw bytes.
+	AfterBuild func(o *Object, at int64) (int64, error)
 }
 
 // defaultMemory leaves room below 512 MiB for the rest of the process, for files below
@@ -44,13 +44,22 @@ func OptionsFor(size int64) Options {
 // Result is a loaded pickle.
 type Result struct {
 	Value Value
-	// End is the offset just behind STOP.
+	// End is the offset past STOP.
 	End   int64
 	Proto int
 	// Globals is every global the pickle names, by first appearance.
 	Globals []*Global
 	// PersIDs is every persistent id, in order.
 	PersIDs []*PersID
+	// Ops is how many opcodes were run.
+	Ops int64
+	// Calls is the calls of watched globals, and of what is not a global: the result of
+	// another call. Of more than maxCalls the rest is in no list.
+	Calls []*Object
+	// ComputedNames is the offsets of the STACK_GLOBALs whose names are not in the pickle.
+	ComputedNames []int64
+	// BytesChanged reports whether a bytearray was changed after it was made.
+	BytesChanged bool
 	// Extensions is the extension codes, in order.
 	Extensions []int64
 	// Payloads is what may be pickles in its turn, in order: also what the pickle
@@ -60,13 +69,17 @@ type Result struct {
 	Anomalies []string
 }
 
-// Load runs the pickle that begins at off. Nothing at or behind end is read.
+// Load runs the pickle that begins at off. Nothing at or past end is read.
 // On an error the Result still holds the globals seen so far.
 func Load(r io.ReaderAt, off, end int64, opt Options) (*Result, error) {
 	if opt.MaxMemory == 0 {
 		opt.MaxMemory = defaultMemory
 	}
+	if opt.MaxOps == 0 || opt.MaxOps > maxOps {
+		opt.MaxOps = maxOps
+	}
 	m := &machine{
+		lenient: opt.Lenient, maxOps: opt.MaxOps, watch: opt.Watch, afterBuild: opt.AfterBuild,
 		scan: NewScanner(r, off, end), res: &Result{Proto: 0},
 		globals: map[[2]string]*Global{}, budget: opt.MaxMemory, start: off,
 	}
@@ -82,6 +95,11 @@ func Load(r io.ReaderAt, off, end int64, opt Options) (*Result, error) {
 }
 
 type machine struct {
+	lenient    bool
+	maxOps     int64
+	watch      func(module, name string) bool
+	afterBuild func(o *Object, at int64) (int64, error)
+
 	scan    *Scanner
 	res     *Result
 	stack   []Value
@@ -95,7 +113,7 @@ type machine struct {
 	deepest int              // the stack has been
 	entries int64            // of the memo
 	shared  map[any]struct{} // containers that were read from the memo
-	known   map[any]int      // payloads by their offset, or by their text
+	known   map[payloadKey]bool
 }
 
 // Estimates of what values take, headers and garbage included.
@@ -110,7 +128,10 @@ const (
 var (
 	errUnderflow = errors.New("the stack is empty")
 	errNoMark    = errors.New("there is no MARK")
-	errMemory    = errors.New("its values take more memory than wfs allows")
+	errMemory    = &LimitError{"its values take more memory than wfs allows"}
+	// ErrMemo is an index that nothing was put under: an unpickler that is used again
+	// remembers what the pickle before put there.
+	ErrMemo = errors.New("memo has no entry")
 )
 
 // maxOps is more than 512 MiB of the shortest opcodes in their usual mix. Only a
@@ -119,12 +140,12 @@ const maxOps = 1 << 27
 
 func (m *machine) run() error {
 	var op Op
-	for n := 0; ; n++ {
+	for ; ; m.res.Ops++ {
 		if err := m.scan.Next(&op); err != nil {
 			return err
 		}
-		if n == maxOps {
-			return fmt.Errorf("opcode %s at byte %d: wfs reads %d opcodes", op.Code, op.Offset, maxOps)
+		if m.res.Ops == m.maxOps {
+			return fmt.Errorf("opcode %s at byte %d: %w", op.Code, op.Offset, Limitf("wfs reads %d opcodes here", m.maxOps))
 		}
 		if op.Code == Stop {
 			break
@@ -159,6 +180,9 @@ func (m *machine) anomaly(format string, args ...any) {
 }
 
 func (m *machine) push(v Value) {
+	if g, ok := v.(*Global); ok {
+		m.use(g)
+	}
 	m.stack = append(m.stack, v)
 	if len(m.stack) > m.deepest {
 		m.deepest++
@@ -261,7 +285,7 @@ func (m *machine) get(index int64) error {
 		v = m.sparse[index]
 	}
 	if v == nil {
-		return fmt.Errorf("memo has no entry %d", index)
+		return fmt.Errorf("%w %d", ErrMemo, index)
 	}
 	m.share(v)
 	m.push(v)
@@ -274,6 +298,7 @@ func (m *machine) global(module, name string, op *Op) *Global {
 	g := m.globals[key]
 	if g == nil {
 		g = &Global{Module: module, Name: name, Offset: op.Offset, Code: op.Code}
+		g.watched = m.watch != nil && m.watch(module, name)
 		m.globals[key] = g
 		m.res.Globals = append(m.res.Globals, g)
 		m.budget -= costGlobal + int64(len(module)+len(name))
@@ -282,16 +307,30 @@ func (m *machine) global(module, name string, op *Op) *Global {
 	return g
 }
 
-// call records that unpickling would call what v is.
-func (m *machine) call(v Value) {
-	if g, ok := v.(*Global); ok {
-		g.Called = true
+// use counts that a watched global is put where it can be used.
+func (m *machine) use(g *Global) {
+	if g.watched {
+		g.Uses++
 	}
 }
 
+// maxCalls bounds the calls that are listed.
+const maxCalls = 100_000
+
+// object records that unpickling would call what o is made by.
 func (m *machine) object(o *Object) {
-	m.call(o.Callable)
-	m.opens(o)
+	g, named := o.Callable.(*Global)
+	if named {
+		g.Called = true
+	}
+	if m.watch != nil && (!named || g.watched) {
+		if len(m.res.Calls) < maxCalls {
+			m.res.Calls = append(m.res.Calls, o)
+			m.budget -= 16
+		} else {
+			m.anomaly("more than %d calls need a closer look: the rest is not looked at", maxCalls)
+		}
+	}
 	m.budget -= costObject
 	m.push(o)
 }

@@ -14,10 +14,11 @@ import (
 const (
 	windowSize = 32 << 10
 	maxInline  = 16 << 10 // longer bytes and texts stay in the file, as Bytes and Text
-	headSize   = 64       // of a payload that is not held
+	headSize   = 512      // of a payload that is not held: the header of a tar
 	maxLine    = 1 << 20  // of a text opcode
-	maxDigits  = 4300     // of a decimal number, as CPython's int() has it
-	maxLong    = 8 << 10  // bytes of a binary integer
+	lineHead   = 6 * headSize
+	maxDigits  = 4300    // of a number in text, as CPython's int() has it
+	maxLong    = 8 << 10 // bytes of a binary integer
 )
 
 // Op is one opcode with its argument.
@@ -29,6 +30,8 @@ type Op struct {
 	Big   *big.Int // where a number does not fit into Int
 	Float float64
 	Bool  bool // an INT of 00 or 01, which is a bool: Int tells which
+	// Opaque is a number that is too long to be held.
+	Opaque bool
 	// Text is a short payload, or a line; Name the second line of GLOBAL and INST.
 	Text, Name string
 	// At and Len are where a payload lies in the file. Held says that Text has it
@@ -37,10 +40,10 @@ type Op struct {
 	Held    bool
 }
 
-// Frames says what is to become of an argument that goes on behind the end of the
+// Frames says what is to become of an argument that goes on past the end of the
 // frame that it begins in, which no writer makes. CPython's C unpickler reads it as a
 // whole from memory; from a file it drops the part in the frame and reads all of it from
-// behind the end (Modules/_pickle.c, _Unpickler_ReadImpl and _Unpickler_Readline;
+// after the end (Modules/_pickle.c, _Unpickler_ReadImpl and _Unpickler_Readline;
 // cpython#154848). So one pickle can name two different functions.
 type Frames uint8
 
@@ -51,6 +54,16 @@ const (
 )
 
 var errOpcode = errors.New("is not a pickle opcode")
+
+// LimitError is where wfs stops and Python may go on: a bound of wfs, or a place that the
+// unpicklers of Python read differently.
+type LimitError struct{ message string }
+
+// Error implements error.
+func (e *LimitError) Error() string { return e.message }
+
+// Limitf makes a LimitError.
+func Limitf(format string, args ...any) error { return &LimitError{fmt.Sprintf(format, args...)} }
 
 // ErrCut says that a frame ends within an argument: readers disagree on what that is
 // (Frames).
@@ -68,7 +81,7 @@ type Scanner struct {
 	frame    int64 // where the frame ends that was announced last, 0 for none
 }
 
-// NewScanner reads opcodes from offset off; the bytes at end and behind are none
+// NewScanner reads opcodes from offset off; the bytes at end and past it are none
 // of its business.
 func NewScanner(r io.ReaderAt, off, end int64) *Scanner {
 	// The first window is small: a legacy file holds many tiny pickles.
@@ -130,7 +143,7 @@ func (s *Scanner) Next(op *Op) error {
 		}
 		return nil
 	}
-	op.Big, op.Bool = nil, false
+	op.Big, op.Bool, op.Opaque, op.Int = nil, false, false, 0
 	if err := s.argument(op, info.arg); err != nil {
 		return fmt.Errorf("opcode %s at byte %d: %w", info.name, at, err)
 	}
@@ -280,11 +293,16 @@ func (s *Scanner) long(op *Op, arg argument) error {
 	if n < 0 || n > s.left() {
 		return fmt.Errorf("claims %d bytes, %d are left", n, s.left())
 	}
-	if n > maxLong {
-		return fmt.Errorf("integer of %d bytes, wfs reads %d", n, maxLong)
-	}
 	if err := s.enter(n); err != nil {
 		return err
+	}
+	if n > s.left() {
+		return io.ErrUnexpectedEOF
+	}
+	if n > maxLong {
+		op.Opaque, op.At, op.Len = true, s.Offset(), n
+		s.skip(n)
+		return nil
 	}
 	b, err := s.need(int(n))
 	if err != nil {
@@ -293,34 +311,4 @@ func (s *Scanner) long(op *Op, arg argument) error {
 	op.Int, op.Big = twosComplement(b[:n])
 	s.pos += int(n)
 	return nil
-}
-
-// twosComplement decodes little-endian bytes; the big.Int is nil when an int64 does.
-func twosComplement(b []byte) (int64, *big.Int) {
-	if len(b) == 0 {
-		return 0, nil
-	}
-	negative := b[len(b)-1]&0x80 != 0
-	if len(b) <= 8 {
-		var v uint64
-		if negative {
-			v = math.MaxUint64
-		}
-		for i := len(b) - 1; i >= 0; i-- {
-			v = v<<8 | uint64(b[i])
-		}
-		return int64(v), nil
-	}
-	be := make([]byte, len(b))
-	for i := range b {
-		be[len(b)-1-i] = b[i]
-	}
-	v := new(big.Int).SetBytes(be)
-	if negative {
-		v.Sub(v, new(big.Int).Lsh(big.NewInt(1), uint(8*len(b))))
-	}
-	if v.IsInt64() {
-		return v.Int64(), nil
-	}
-	return 0, v
 }

@@ -3,11 +3,10 @@ package pickle
 import (
 	"math/big"
 	"strconv"
-	"wfs/formats/segment"
 )
 
 // Value is what a pickle holds, as data: None, bool, int64, *big.Int, float64,
-// string, Text, Bytes, *List, *Tuple, *Dict, *Set, *Global, *Object, *PersID,
+// string, Text, Line, Number, Bytes, *List, *Tuple, *Dict, *Set, *Global, *Object, *PersID,
 // Extension or Buffer. Shared values are shared pointers, and cycles occur.
 type Value = any
 
@@ -17,13 +16,19 @@ type None struct{}
 // Text is a str too long to be held: Len bytes of UTF-8 at offset Off of the file.
 type Text struct{ Off, Len int64 }
 
+// Line is a STRING or UNICODE too long to be held: Len bytes at offset Off, with escapes.
+type Line struct{ Off, Len int64 }
+
+// Number is an integer or a float too long to be held.
+type Number struct{ Off, Len int64 }
+
 // Bytes is a bytes, a bytearray or a Python 2 str: Len bytes at offset Off of the file.
 type Bytes struct {
 	Off, Len int64
 	// Data is the bytes when they are few, else nil.
 	Data []byte
-	// Old says that a Python 2 wrote it as a str.
-	Old bool
+	// Old reports whether a Python 2 wrote it as a str, Array whether it is a bytearray.
+	Old, Array bool
 }
 
 // List is a list.
@@ -45,8 +50,12 @@ type Global struct {
 	Offset int64
 	Code   Code
 	Count  int
-	// Called says that unpickling would call it.
+	// Called reports whether unpickling would call it.
 	Called bool
+	// Uses is how often it is put on the stack, if it is watched.
+	Uses int
+
+	watched bool
 }
 
 // How an Object would be made.
@@ -81,31 +90,6 @@ type Extension struct{ Code int64 }
 
 // Buffer stands for an out-of-band buffer, which is not in the file.
 type Buffer struct{}
-
-// Payload is bytes, or text that stands for bytes, which may be a pickle or a file of
-// pickles themselves.
-type Payload struct {
-	Off, Len int64
-	// Data is the bytes when they are not those of the file at Off.
-	Data []byte
-	// Latin1 says that they are text of which each character is a byte.
-	Latin1 bool
-	// Certain says that it begins as only such files do, or is the argument of a
-	// function that reads one.
-	Certain bool
-}
-
-// Open makes the payload of a pickle in data readable.
-func (p *Payload) Open(data segment.Data) (segment.Data, error) {
-	var inner segment.Data = &segment.Range{Src: data, Off: p.Off, N: p.Len}
-	if p.Data != nil {
-		inner = segment.Literal(p.Data)
-	}
-	if p.Latin1 {
-		return Latin1(inner)
-	}
-	return inner, nil
-}
 
 // Pair is an entry of a dict.
 type Pair struct{ Key, Value Value }

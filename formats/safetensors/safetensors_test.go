@@ -214,6 +214,9 @@ func TestLayoutUnique(t *testing.T) {
 
 // TestLayoutMany lays out 300 000 tensors, and more than a header can name.
 func TestLayoutMany(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long")
+	}
 	views := make([]checkpoint.Entry, 300_000)
 	for i := range views {
 		key := fmt.Sprintf("model.layers.%06d.mlp.experts.gate_proj.weight_scale_inverse", i)
@@ -234,6 +237,9 @@ func TestLayoutMany(t *testing.T) {
 
 // TestMaxTensors has a header that names more tensors than a mount can hold.
 func TestMaxTensors(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long")
+	}
 	var b strings.Builder
 	b.WriteString(`{"__metadata__":{}`)
 	for i := range maxTensors + 1 {

@@ -11,6 +11,9 @@ import (
 // TestComposed reads what a view is made of, a header and then ranges, gathers and
 // swapped or widened gathers, at random offsets and lengths across their borders.
 func TestComposed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long")
+	}
 	rng := rand.New(rand.NewPCG(9, 10))
 	src := make([]byte, 60_000)
 	for i := range src {

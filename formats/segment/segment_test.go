@@ -68,6 +68,9 @@ func naive(src []byte, off, elem int64, shape, stride []int64) []byte {
 }
 
 func TestStrided(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long")
+	}
 	rng := rand.New(rand.NewPCG(3, 4))
 	for trial := range 2000 {
 		elem := []int64{1, 2, 4, 8, 16, 3}[rng.IntN(6)]
@@ -99,6 +102,9 @@ func TestStrided(t *testing.T) {
 // TestStridedLarge takes arrays beyond the span of one read: transposes, slices
 // and expanded ones of some megabytes.
 func TestStridedLarge(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long")
+	}
 	rng := rand.New(rand.NewPCG(5, 6))
 	src := make([]byte, 4<<20)
 	for i := range src {

@@ -33,6 +33,8 @@ type Dir interface {
 	// and ErrDangling too where a link names it; of one that may not be read
 	// fs.ErrPermission, of one that a link has outside of the directory ErrOutside.
 	Open(path string) (Source, error)
+	// Close ends List and Open; what was opened stays open.
+	Close() error
 }
 
 // Nested is a Dir whose directories can be opened as one by themselves.

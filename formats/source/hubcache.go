@@ -24,8 +24,8 @@ var (
 // is one of the Hub's cache: in the blobs beside the snapshot that base is a part of, or
 // in any repository whose names are those of a cache.
 func ofTheHub(base, target string) bool {
-	if snapshot := "/snapshots/"; strings.Contains(base, snapshot) {
-		repo := base[:strings.LastIndex(base, snapshot)]
+	if at := strings.LastIndex(base+"/", "/snapshots/"); at >= 0 {
+		repo := base[:at]
 		if filepath.Dir(target) == filepath.Join(repo, "blobs") {
 			return true
 		}

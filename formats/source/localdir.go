@@ -29,8 +29,6 @@ func OpenDir(path string) (*LocalDir, error) {
 	if err != nil {
 		return nil, err
 	}
-	// It has no name of its own to List and Open, and no Close: it is closed when nobody
-	// has the LocalDir any more.
 	fd, err := again(func() (int, error) { return unix.Open(base, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0) })
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
@@ -50,6 +48,9 @@ func (d *LocalDir) Sub(path string) (Dir, error) {
 
 // Path implements Dir.
 func (d *LocalDir) Path() string { return d.path }
+
+// Close implements Dir.
+func (d *LocalDir) Close() error { return d.handle.Close() }
 
 // List implements Dir.
 func (d *LocalDir) List(path string) ([]Entry, error) {

@@ -8,7 +8,7 @@ import (
 )
 
 // maxPrinted is how much of a name a message has.
-const maxPrinted = 300
+const maxPrinted = 200
 
 // Printable is a name for a message: quoted where a terminal would obey it, and cut.
 func Printable(name string) string {

@@ -153,27 +153,12 @@ func wrongHalf(bits uint16) bool {
 // wrongHalf says, and no more.
 func TestGopickleHalves(t *testing.T) {
 	for bits := range 1 << 16 {
-		want, got := halfValue(uint16(bits)), math.Float32frombits(pytorch.FloatBits16to32(uint16(bits)))
+		want, got := float16Value(uint16(bits)), math.Float32frombits(pytorch.FloatBits16to32(uint16(bits)))
 		same := math.Float32bits(want) == math.Float32bits(got) || want != want && got != got
 		if same == wrongHalf(uint16(bits)) {
 			t.Errorf("%#04x is %v, gopickle says %v", bits, want, got)
 		}
 	}
-}
-
-// halfValue is the value of a float16 (IEEE 754, binary16).
-func halfValue(bits uint16) float32 {
-	exponent, mantissa := int(bits>>10&31), float64(bits&1023)
-	sign := 1 - 2*float64(bits>>15)
-	switch {
-	case exponent == 31 && mantissa != 0:
-		return float32(math.NaN())
-	case exponent == 31:
-		return float32(math.Inf(int(sign)))
-	case exponent == 0:
-		return float32(math.Copysign(math.Ldexp(mantissa, -24), sign))
-	}
-	return float32(sign * math.Ldexp(1024+mantissa, exponent-25))
 }
 
 // gopickleFiles are the files of the comparison.
@@ -402,7 +387,7 @@ func showTensor(key string, v *pytorch.Tensor) (shown, error) {
 // halfBits is the float16 with exactly the value f, or a NaN.
 func halfBits(f float32) uint16 {
 	for bits := range 1 << 16 {
-		if math.Float32bits(halfValue(uint16(bits))) == math.Float32bits(f) {
+		if math.Float32bits(float16Value(uint16(bits))) == math.Float32bits(f) {
 			return uint16(bits)
 		}
 	}

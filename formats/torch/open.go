@@ -13,8 +13,8 @@ import (
 	"wfs/formats/zip"
 )
 
-// errNoPickle is a zip or tar file that torch did not write, or did not finish.
-var errNoPickle = errors.New("it holds no data.pkl: torch did not write it, or did not finish")
+// ErrNoPickle is a zip or tar file that torch did not write, or did not finish.
+var ErrNoPickle = errors.New("it holds no data.pkl: torch did not write it, or did not finish")
 
 // Format is the reader of what torch writes. What is inflated of zip files is kept in cache.
 func Format(cache *deflate.Cache) checkpoint.Format {
@@ -151,7 +151,7 @@ func (a *archive) load(name string, opt pickle.Options) (pickle.Value, *resolver
 		return nil, nil, err
 	}
 	if data == nil {
-		return nil, nil, errNoPickle
+		return nil, nil, ErrNoPickle
 	}
 	if data, err = zip.Hold(data); err != nil {
 		return nil, nil, fmt.Errorf("record %s%s.pkl: %w", a.prefix, name, err)

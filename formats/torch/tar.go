@@ -84,7 +84,7 @@ func openTar(file segment.Data) (pickle.Value, *resolver, error) {
 	}
 	for _, name := range []string{"storages", "tensors", "pickle"} {
 		if members[name] == nil {
-			return nil, nil, errNoPickle
+			return nil, nil, ErrNoPickle
 		}
 	}
 	old := newOldTensors()

@@ -49,7 +49,7 @@ func openArchive(z *zip.Archive, cache *deflate.Cache) (*archive, error) {
 				return nil, errExport
 			}
 		}
-		return nil, errNoPickle
+		return nil, ErrNoPickle
 	}
 	pickle := z.Records[found].Name
 	a.prefix = pickle[:len(pickle)-len("data.pkl")]

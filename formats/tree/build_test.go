@@ -58,6 +58,26 @@ func build(t *testing.T, layout string, sets ...*checkpoint.Set) (*Tree, map[str
 	return tree, paths(t, tree.Root, "", map[string]*File{})
 }
 
+// TestSetsOfOneDirectory has an adapter beside a model, with a key of the same name.
+func TestSetsOfOneDirectory(t *testing.T) {
+	adapter := set("", 11, "weight", "lora.A")
+	adapter.Name = "adapter_model"
+	adapter.Shards[0].ViewName = "adapter_model.safetensors"
+	_, all := build(t, Full, set("", 1, "weight", "adapter_model.x"), adapter)
+	for _, path := range []string{
+		"model.safetensors", "adapter_model.safetensors", "tensors/weight.npy", "tensors/adapter_model/weight.npy", "tensors/adapter_model/lora.A.npy",
+		"tree/weight.npy", "tree/adapter_model/x.npy", "tree/adapter_model%/weight.npy", "tree/adapter_model%/lora/A.npy",
+		"raw/adapter_model/weight.bin",
+	} {
+		if all[path] == nil {
+			t.Errorf("%s is missing", path)
+		}
+	}
+	if got := adapter.Qualify("weight"); got != "adapter_model/weight" {
+		t.Errorf("its key is %s", got)
+	}
+}
+
 // TestSetsBesideKeys has weight sets in directories that are called like the parts of
 // keys of the set above: every tensor is there, under a path of its own.
 func TestSetsBesideKeys(t *testing.T) {

@@ -61,8 +61,11 @@ type Archive struct {
 	Records []Record
 	// Trailing is the number of bytes after the end record and its comment.
 	Trailing int64
+	// Faults is the records that were left out by OpenRelaxed, and why.
+	Faults []error
 
 	r           io.ReaderAt
+	relaxed     bool
 	cache       *deflate.Cache
 	size        int64
 	start       int64    // of the directory
@@ -72,7 +75,16 @@ type Archive struct {
 // Open reads the central directory. Records lie inside of file, or it fails. What is
 // inflated of them is kept in cache, which may be nil.
 func Open(file segment.Data, cache *deflate.Cache) (*Archive, error) {
-	a := &Archive{r: file, cache: cache, size: file.Size()}
+	return open(&Archive{r: file, cache: cache, size: file.Size()})
+}
+
+// OpenRelaxed is Open for a report: a record that cannot be where its entry has it is in
+// Faults, and does not hide the others.
+func OpenRelaxed(file segment.Data, cache *deflate.Cache) (*Archive, error) {
+	return open(&Archive{r: file, cache: cache, size: file.Size(), relaxed: true})
+}
+
+func open(a *Archive) (*Archive, error) {
 	start, length, count, err := a.findDirectory()
 	if err != nil {
 		return nil, err
@@ -108,9 +120,7 @@ func (a *Archive) findDirectory() (start, length int64, count uint64, err error)
 		return 0, 0, 0, errors.New("zip end record is missing: the file is truncated")
 	}
 	end := tail[at:]
-	if i := bytes.LastIndex(tail[:at], []byte(endSignature)); i >= 0 && i+endLen+int(le16(tail[i+20:])) <= len(tail) {
-		a.endOddities = append(a.endOddities, "it has more than one end record")
-	}
+	other := bytes.LastIndex(tail[:at], []byte(endSignature))
 	a.Trailing = int64(len(end) - endLen - int(le16(end[20:])))
 	count = uint64(le16(end[10:]))
 	length, start = int64(le32(end[12:])), int64(le32(end[16:]))
@@ -140,6 +150,13 @@ func (a *Archive) findDirectory() (start, length int64, count uint64, err error)
 	if start < 0 || length < 0 || start > a.size || length > a.size-start {
 		return 0, 0, 0, fmt.Errorf("zip directory of %d bytes at %d is outside the file", length, start)
 	}
+	// One inside a record is a zip in a zip, unless its comment takes all that follows.
+	if other >= 0 {
+		to := other + endLen + int(le16(tail[other+20:]))
+		if to == len(tail) || to < len(tail) && base+int64(other) >= start {
+			a.endOddities = append(a.endOddities, "it has more than one end record")
+		}
+	}
 	return start, length, count, nil
 }
 
@@ -160,13 +177,13 @@ func (a *Archive) readDirectory(start, length int64, count int) error {
 		return nil
 	}
 	used := int64(0)
-	for len(a.Records) < count {
+	for n := range count {
 		if err := need(centralLen); err != nil {
-			return err
+			return a.ends(err)
 		}
 		h := buf.Bytes()[:centralLen]
 		if string(h[:4]) != centralSig {
-			return fmt.Errorf("zip directory entry %d has a wrong signature", len(a.Records))
+			return a.ends(fmt.Errorf("zip directory entry %d has a wrong signature", n))
 		}
 		nameLen, extraLen, commentLen := int(le16(h[28:])), int(le16(h[30:])), int(le16(h[32:]))
 		rec := Record{
@@ -174,7 +191,7 @@ func (a *Archive) readDirectory(start, length int64, count int) error {
 			Compressed: int64(le32(h[20:])), Size: int64(le32(h[24:])), header: int64(le32(h[42:])),
 		}
 		if err := need(centralLen + nameLen + extraLen + commentLen); err != nil {
-			return err
+			return a.ends(err)
 		}
 		entry := buf.Next(centralLen + nameLen + extraLen + commentLen)
 		used += int64(len(entry))
@@ -182,10 +199,20 @@ func (a *Archive) readDirectory(start, length int64, count int) error {
 		rec.widen(entry[centralLen+nameLen:][:extraLen])
 		if rec.header < 0 || rec.header > a.size-localLen || rec.Compressed < 0 || rec.Size < 0 ||
 			rec.Compressed > a.size-rec.header-localLen {
-			return fmt.Errorf("zip record %q lies outside the file", rec.Name)
+			err := fmt.Errorf("zip record %q lies outside the file", rec.Name)
+			if !a.relaxed {
+				return err
+			}
+			a.fault(err)
+			continue
 		}
 		if rec.Method == Stored && rec.Compressed != rec.Size {
-			return fmt.Errorf("zip record %q is stored, but has two sizes: %d and %d", rec.Name, rec.Compressed, rec.Size)
+			err := fmt.Errorf("zip record %q is stored, but has two sizes: %d and %d", rec.Name, rec.Compressed, rec.Size)
+			if !a.relaxed {
+				return err
+			}
+			a.fault(err)
+			rec.Size = rec.Compressed // what it holds is looked at nevertheless
 		}
 		a.Records = append(a.Records, rec)
 	}
@@ -193,6 +220,30 @@ func (a *Archive) readDirectory(start, length int64, count int) error {
 		a.endOddities = append(a.endOddities, fmt.Sprintf("its directory goes on past the %d records that it claims", count))
 	}
 	return nil
+}
+
+// maxFaults bounds the list.
+const maxFaults = 100
+
+func (a *Archive) fault(err error) {
+	if len(a.Faults) < maxFaults {
+		a.Faults = append(a.Faults, err)
+	}
+}
+
+// ends is the error of a directory that cannot be read on: for a report, what was read counts.
+func (a *Archive) ends(err error) error {
+	if !a.relaxed {
+		return err
+	}
+	a.fault(err)
+	return nil
+}
+
+// Extent is where the bytes of a record lie in the file, as they are stored there.
+func (a *Archive) Extent(rec *Record) (off, n int64, err error) {
+	l, err := a.local(rec)
+	return l.data, rec.Compressed, err
 }
 
 // widen takes the 64-bit values of the zip64 extra field (§4.5.3), which holds

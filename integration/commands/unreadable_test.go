@@ -32,9 +32,9 @@ func TestUnreadable(t *testing.T) {
 	if r.Code != 0 {
 		t.Errorf("exit code %d: %s", r.Code, r.Stderr)
 	}
-	for _, name := range []string{"config.json", "private", "dangling"} {
-		if !strings.Contains(r.Stderr, "wfs: note: "+name+" cannot be read: it is left out\n") {
-			t.Errorf("nothing is said of %s:\n%s", name, r.Stderr)
+	for _, note := range []string{"config.json cannot be read", "private cannot be read", "dangling is a link to a file that is not there"} {
+		if !strings.Contains(r.Stderr, "wfs: note: "+note+": it is left out\n") {
+			t.Errorf("it does not say: %s\n%s", note, r.Stderr)
 		}
 	}
 	if lines := strings.Count(r.Stderr, "\n"); lines != 3 {

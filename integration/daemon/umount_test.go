@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -53,6 +54,26 @@ func TestUmountBind(t *testing.T) {
 				t.Errorf("the last of them: exit code %d\n%s", r.Code, r.Stderr)
 			}
 		}
+	}
+}
+
+// TestSignalBind ends a daemon whose mount has a bind: its log says where it goes on, and
+// the second signal ends it.
+func TestSignalBind(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "log")
+	m := harness.MountAt(t, harness.Small(t), harness.Mountpoint(t), "--log-file", log)
+	other := bind(t, m.Path)
+	harness.Must(t, syscall.Kill(m.PID, syscall.SIGTERM))
+	harness.CheckText(t, log, "level=WARN", "the daemon goes on", "it is mounted at "+other+" too")
+	if harness.IsMounted(m.Path) || !harness.IsMounted(other) {
+		t.Error("the wrong mount was taken down")
+	}
+	if _, err := os.ReadDir(other); err != nil {
+		t.Error(err)
+	}
+	harness.Must(t, syscall.Kill(m.PID, syscall.SIGTERM))
+	if !harness.Gone(m.Path) {
+		t.Error("the second signal does not end the daemon")
 	}
 }
 

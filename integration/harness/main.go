@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // Main is the whole of a package's TestMain: it builds the binaryPath, runs the tests and
@@ -76,17 +77,28 @@ func run(m *testing.M, environments []string) (int, error) {
 	return code, nil
 }
 
-// interruptions tells when the run is to end. What nohup(1) has us ignore stays ignored,
-// but is caught, because the commands that tests start would ignore it too.
+// interruptions tells when the run is to end: by a signal, or because `go test` is gone.
+// What nohup(1) has us ignore stays ignored, but is caught, because the commands that tests
+// start would ignore it too. So is SIGPIPE: output that nobody reads does not end the run
+// before it has cleaned up.
 func interruptions() <-chan os.Signal {
 	interrupted := make(chan os.Signal, 1)
+	ignored := make(chan os.Signal, 1)
+	signal.Notify(ignored, syscall.SIGPIPE)
 	for _, s := range []os.Signal{os.Interrupt, syscall.SIGHUP, syscall.SIGTERM} {
 		if signal.Ignored(s) {
-			signal.Notify(make(chan os.Signal, 1), s)
+			signal.Notify(ignored, s)
 		} else {
 			signal.Notify(interrupted, s)
 		}
 	}
+	parent := os.Getppid()
+	go func() {
+		for os.Getppid() == parent {
+			time.Sleep(time.Second)
+		}
+		interrupted <- syscall.SIGHUP
+	}()
 	return interrupted
 }
 

@@ -372,8 +372,8 @@ class Writer:
         self.expected[path] = {"kind": "strings", "values": [str(v) for v in data.reshape(-1)], "shape": list(shape)}
 
     def refused(self, group, name, path):
-        kind = self.rng.choice(["compound", "vlen", "reference", "virtual", "external", "scaleoffset", "bits"])
-        reason = {"virtual": "source.h5", "external": "outside.bin", "scaleoffset": "scaleoffset", "vlen": "variable-length", "bits": "12 bits"}.get(kind, kind)
+        kind = self.rng.choice(["compound", "vlen", "reference", "virtual", "external", "scaleoffset", "bits", "odd"])
+        reason = {"virtual": "source.h5", "external": "outside.bin", "vlen": "variable-length", "odd": "3 bytes"}.get(kind, kind)
         if kind == "compound":
             group.create_dataset(name, data=np.zeros(3, [("a", "<f4"), ("b", "<i2", (2,)), ("c", "S3")]))
         elif kind == "vlen":
@@ -391,9 +391,20 @@ class Writer:
             group.create_dataset(name, (4,), "<f4", external=[("outside.bin", 0, 16)])
         elif kind == "scaleoffset":
             group.create_dataset(name, data=np.arange(30, dtype="<i4"), chunks=(10,), scaleoffset=0)
-        else:
-            t = h5t.STD_I16LE.copy()
+            return self.read(name, path)
+        elif kind == "bits":
+            t = self.rng.choice([h5t.STD_I16LE, h5t.STD_U16BE]).copy()
             t.set_precision(12)
+            t.set_offset(self.rng.choice([0, 3]))
+            values = self.nprng.integers(0, 2**11, 9).astype("<i2")
+            h5d.create(group.id, name.encode(), t, h5s.create_simple((9,))).write(h5s.ALL, h5s.ALL, values, h5t.STD_I16LE)
+            self.read(name, path)
+            del self.expected[path]["offset"]  # the bytes of the file are others
+            return
+        else:
+            t = h5t.STD_I32LE.copy()
+            t.set_precision(24)
+            t.set_size(3)
             h5d.create(group.id, name.encode(), t, h5s.create_simple((3,)))
         self.expected[path] = {"kind": "refused", "reason": reason}
 

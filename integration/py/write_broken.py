@@ -8,9 +8,12 @@ import os
 import pathlib
 import struct
 import sys
+import tarfile
 import zipfile
 
+import numpy
 import torch
+from torch.package import PackageExporter
 
 out = pathlib.Path(sys.argv[1])
 cases = []
@@ -125,7 +128,7 @@ def main():
     torch.save({"a": torch.ones(1), "both": torch.ones(1)}, copies / "a.bin")
     torch.save({"b": torch.ones(1), "both": torch.zeros(1)}, copies / "b.bin")
     directory("index-directory", {"weight_map": {"w": "d"}}, "not a regular file").joinpath("d").mkdir()
-    case("only.index.json", "mount its directory").write_text(json.dumps(index))
+    case("only.index.json", "good.bin, which is missing").write_text(json.dumps(index))
 
     def weights(name, *says, **files):
         (path := case(name, *says)).mkdir()
@@ -133,7 +136,7 @@ def main():
             (path / file.replace("_", ".")).write_bytes(content)
 
     good = (out / "good.pt").read_bytes()
-    weights("other-name", "mount its weight file by itself: lora.pt", lora_pt=good, README_md=b"#")
+    weights("other-name", "lora.pt", "begins with", lora_pt=b"\x01\x02\x03", README_md=b"#")
     weights("other-names", "mount one of its weight files by itself: a.pth, b.ckpt", a_pth=good, b_ckpt=good)
     weights("pointer", "model.safetensors", "git-lfs pointer", model_safetensors=b"version https://git-lfs.github.com/spec/v1\n")
 
@@ -141,6 +144,18 @@ def main():
         "version https://git-lfs.github.com/spec/v1\noid sha256:" + "0" * 64 + "\nsize 438064459\n")
     unknown = "not a weight file that wfs knows"
     case("model.gguf", unknown).write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 0, 0) + bytes(64))
+    good_path = out / "good.pt"
+    with tarfile.open(case("speech.nemo", unknown, "model_weights.ckpt in it: unpack it first"), "w") as archive:
+        archive.add(good_path, "./model_weights.ckpt")
+    with zipfile.ZipFile(case("agent.zip", unknown, "policy.pth in it: unpack it first"), "w") as archive:
+        archive.write(good_path, "policy.pth")
+    numpy.savez(case("arrays.npz", unknown, "it is .npz"), w=numpy.ones(3))
+    with PackageExporter(str(case("package.pt", unknown, "it is a package of torch.package"))) as exporter:
+        exporter.extern("torch.**")
+        exporter.save_pickle("model", "model.pkl", torch.nn.Linear(2, 3))
+    header = b'{"__metadata__":{"step":3},"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
+    case("metadata-number.safetensors", 'the value of "step" in its __metadata__ is a number').write_bytes(
+        struct.pack("<Q", len(header)) + header + bytes(4))
     case("image.png", unknown).write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
     case("notes.txt", unknown).write_text("Hello.\n" * 50)
     case("empty.pt").write_bytes(b"")

@@ -160,19 +160,27 @@ func atOnce(t *testing.T, format checkpoint.Format, b []byte, want []tensor) {
 }
 
 func truncated(t *testing.T, format checkpoint.Format, b []byte) {
-	for i := 0; i < len(b); i += max(1, len(b)/150) {
+	for i := 0; i < len(b); i += max(1, len(b)/places()) {
 		exercise(t, format, b[:i])
 	}
 }
 
 func flipped(t *testing.T, format checkpoint.Format, b []byte) {
-	for i := 0; i < len(b); i += max(1, len(b)/150) {
+	for i := 0; i < len(b); i += max(1, len(b)/places()) {
 		changed := bytes.Clone(b)
 		changed[i] ^= 1 << (i % 8)
 		exercise(t, format, changed)
 		changed[i] = 0xff
 		exercise(t, format, changed)
 	}
+}
+
+// places is in how many places a file is damaged.
+func places() int {
+	if testing.Short() {
+		return 20
+	}
+	return 150
 }
 
 // exercise opens whatever it is given and reads some of what it claims to hold: it is an

@@ -5,108 +5,120 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 )
 
-// readLine reads up to the next line feed, which it drops.
-func (s *Scanner) readLine() (string, error) {
-	at := s.Offset()
-	line, err := s.wholeLine()
-	if err != nil || s.frame <= at || s.frame > at+int64(len(line)) || s.frames == FramesIgnored {
-		return line, err
+// readLine reads up to the next line feed, which it drops, into op: the line where it is
+// short, else where it lies and what it begins with.
+func (s *Scanner) readLine(op *Op) error {
+	op.At, op.Text, op.Held = s.Offset(), "", true
+	if err := s.wholeLine(op); err != nil || s.frame <= op.At || s.frame > op.At+op.Len || s.frames == FramesIgnored {
+		return err
 	}
 	if s.frames == FramesRefused {
-		return line, ErrCut
+		return ErrCut
 	}
-	return line[s.frame-at:], nil
+	if !op.Held {
+		return Limitf("a line of %d bytes crosses the end of a FRAME", op.Len)
+	}
+	op.Text = op.Text[s.frame-op.At:]
+	op.At, op.Len = s.frame, int64(len(op.Text))
+	return nil
 }
 
-func (s *Scanner) wholeLine() (string, error) {
+func (s *Scanner) wholeLine(op *Op) error {
 	var line []byte
 	for {
 		b, err := s.need(1)
+		if err != nil && s.left() == 0 && s.Offset() > op.At {
+			// Python takes the last byte of the file for the line feed, whatever it is.
+			op.Text, op.Len = string(line[:max(0, len(line)-1)]), s.Offset()-op.At-1
+			return nil
+		}
 		if err != nil {
-			return "", io.ErrUnexpectedEOF
+			return io.ErrUnexpectedEOF
 		}
-		if i := bytes.IndexByte(b, '\n'); i >= 0 {
-			line = append(line, b[:i]...)
-			s.pos += i + 1
-			return string(line), nil
+		i := bytes.IndexByte(b, '\n')
+		n := i
+		if i < 0 {
+			n = len(b)
 		}
-		line = append(line, b...)
-		s.pos += len(b)
-		if len(line) > maxLine {
-			return "", fmt.Errorf("line longer than %d bytes", maxLine)
+		if op.Held {
+			line = append(line, b[:n]...)
+		}
+		if op.Held && len(line) > maxLine {
+			op.Held = false
+			line = line[:lineHead:lineHead]
+		}
+		s.pos += n
+		if i >= 0 {
+			op.Text, op.Len = string(line), s.Offset()-op.At
+			s.pos++
+			return nil
 		}
 	}
 }
 
 // line reads the argument of a text opcode (protocol 0).
 func (s *Scanner) line(op *Op, arg argument) error {
-	text, err := s.readLine()
-	if err != nil {
+	if err := s.readLine(op); err != nil {
 		return err
 	}
-	op.Text, op.Held = text, true
+	var err error
 	switch arg {
 	case pairOfLines:
-		op.Name, err = s.readLine()
-		return err
-	case idLine:
-		return nil
+		return s.names(op)
 	case floatLine:
-		op.Float, err = strconv.ParseFloat(strings.TrimSpace(text), 64)
-		if errors.Is(err, strconv.ErrRange) {
-			err = nil // Python reads 1e999 as inf
-		}
-		if err != nil {
-			return fmt.Errorf("%.40q is no number", text)
-		}
-		return nil
+		return op.decimal(op.Text)
 	case intLine:
-		if text == "00" || text == "01" {
-			op.Bool, op.Int = true, int64(text[1]-'0')
+		if op.Text == "00" || op.Text == "01" {
+			op.Bool, op.Int = true, int64(op.Text[1]-'0')
 			return nil
 		}
-		return op.decimal(text)
+		return op.integer(op.Text, 0)
 	case longLine:
-		return op.decimal(strings.TrimSuffix(text, "L"))
+		return op.integer(strings.TrimSuffix(op.Text, "L"), 0)
 	case indexLine:
-		if err := op.decimal(text); err != nil {
+		if err := op.integer(op.Text, 10); err != nil {
 			return err
 		}
-		if op.Big != nil || op.Int < 0 {
-			return fmt.Errorf("%.40q is no memo index", text)
+		if op.Opaque || op.Big != nil || op.Int < 0 {
+			return fmt.Errorf("%.40q is not a memo index", op.Text)
 		}
 		return nil
 	case quotedLine:
-		op.Text, err = unquote(text)
+		if op.Held {
+			op.Text, err = unquote(op.Text)
+		}
 		return err
 	case utf8Line:
-		op.Text, err = unescapeUnicode(text)
+		if op.Held {
+			op.Text, err = unescapeUnicode(op.Text)
+		}
 		return err
 	}
-	return nil
+	return nil // a persistent id
 }
 
-func (op *Op) decimal(text string) error {
-	text = strings.TrimSpace(text)
-	if len(text) > maxDigits {
-		return fmt.Errorf("number of %d digits, wfs reads %d", len(text), maxDigits)
+// names reads the second line of GLOBAL and INST, and puts both where they belong.
+func (s *Scanner) names(op *Op) error {
+	if !op.Held { // longer than any path
+		return fmt.Errorf("no module has a name of %d bytes", op.Len)
 	}
-	v, err := strconv.ParseInt(text, 10, 64)
-	if err == nil {
-		op.Int = v
+	module := op.Text
+	if s.left() == 0 && module != "" { // pickle.py imports the module nevertheless
+		op.Text, op.Name = module, ""
 		return nil
 	}
-	n, ok := new(big.Int).SetString(text, 10)
-	if !ok {
-		return fmt.Errorf("%.40q is no number", text)
+	if err := s.readLine(op); err != nil {
+		return err
 	}
-	op.Big = n
+	if !op.Held {
+		return Limitf("a name of %d bytes, wfs reads %d", op.Len, maxLine)
+	}
+	op.Text, op.Name = module, op.Text
 	return nil
 }
 

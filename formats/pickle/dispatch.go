@@ -22,6 +22,10 @@ func (m *machine) step(op *Op) error {
 	case Frame:
 		// A hint for buffering: the C unpickler reads on across a frame's end, but not
 		// into a frame that is longer than what is left (Modules/_pickle.c, load_frame).
+		if m.lenient && op.Int > m.scan.left() { // pickle.py goes on (_Unframer.load_frame)
+			m.anomaly("FRAME at byte %d claims %d bytes, %d are left", op.Offset, op.Int, m.scan.left())
+			return nil
+		}
 		if op.Int < 0 || op.Int > m.scan.left() {
 			return fmt.Errorf("claims a frame of %d bytes, %d are left", uint64(op.Int), m.scan.left())
 		}
@@ -64,6 +68,10 @@ func (m *machine) step(op *Op) error {
 	case BinInt, BinInt1, BinInt2, Long, Long1, Long4:
 		m.integer(op)
 	case Float, BinFloat:
+		if op.Opaque {
+			m.push(Number{op.At, op.Len})
+			return nil
+		}
 		m.push(op.Float)
 		m.budget -= 8
 	case Unicode, BinUnicode, ShortBinUnicode, BinUnicode8:
@@ -108,6 +116,10 @@ func (m *machine) step(op *Op) error {
 }
 
 func (m *machine) integer(op *Op) {
+	if op.Opaque {
+		m.push(Number{op.At, op.Len})
+		return
+	}
 	if op.Big != nil {
 		m.push(op.Big)
 		m.budget -= int64(len(op.Big.Bits())*8 + 48)
@@ -120,8 +132,12 @@ func (m *machine) integer(op *Op) {
 func (m *machine) text(op *Op) error {
 	m.payloadText(op)
 	if !op.Held {
-		m.push(Text{op.At, op.Len})
 		m.budget -= 32
+		if op.Code == Unicode {
+			m.push(Line{op.At, op.Len})
+			return nil
+		}
+		m.push(Text{op.At, op.Len})
 		return nil
 	}
 	// The same few words come again and again in files that memoize nothing.
@@ -161,7 +177,13 @@ func isUTF8(s string) bool {
 
 func (m *machine) bytes(op *Op) {
 	m.payloadBytes(op)
-	b := Bytes{Off: op.At, Len: op.Len, Old: op.Code == String || op.Code == BinString || op.Code == ShortBinString}
+	if op.Code == String && !op.Held {
+		m.push(Line{op.At, op.Len})
+		m.budget -= 32
+		return
+	}
+	b := Bytes{Off: op.At, Len: op.Len, Array: op.Code == ByteArray8}
+	b.Old = op.Code == String || op.Code == BinString || op.Code == ShortBinString
 	if op.Held {
 		b.Data = []byte(op.Text)
 		if op.Code == String { // decoded: the file's bytes are not the string's
@@ -269,6 +291,8 @@ func (m *machine) extend(values []Value) error {
 	case *Object:
 		t.Items = append(t.Items, values...)
 	case *PersID, *Global, Extension: // whatever the class does with it
+	case Bytes:
+		return m.changeBytes(t)
 	default:
 		return fmt.Errorf("a value of type %s takes no items", kind(target))
 	}
@@ -292,9 +316,23 @@ func (m *machine) update(values []Value) error {
 	case *PersID, *Global, Extension:
 	case *List: // a list takes items at positions that it has
 		return nil
+	case Bytes:
+		return m.changeBytes(t)
 	default:
 		return fmt.Errorf("a value of type %s takes no keys", kind(target))
 	}
+	return nil
+}
+
+// changeBytes is for a bytearray that is changed after it was made.
+func (m *machine) changeBytes(b Bytes) error {
+	if !b.Array || !m.lenient {
+		return fmt.Errorf("a value of type bytes takes no items")
+	}
+	if !m.res.BytesChanged {
+		m.anomaly("a bytearray is changed after it was made: what it holds then is not looked into")
+	}
+	m.res.BytesChanged = true
 	return nil
 }
 
@@ -348,7 +386,9 @@ func kind(v Value) string {
 		return "int"
 	case float64:
 		return "float"
-	case string, Text:
+	case Number:
+		return "number"
+	case string, Text, Line:
 		return "str"
 	case Bytes:
 		return "bytes"

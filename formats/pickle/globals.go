@@ -4,19 +4,20 @@ import (
 	"io"
 )
 
-// maxSkimmed bounds the globals that a skim lists.
-const maxSkimmed = 10_000
+// maxScanned bounds the globals that ScanGlobals lists.
+const maxScanned = 10_000
 
-// Skim reads on where the machine gave up, without its stack: Python may well go on
+// ScanGlobals reads on where the machine gave up, without its stack: Python may well go on
 // there. It finds every global that an opcode names itself; of STACK_GLOBAL it takes
-// the last two texts for the names, which a pickle can foil. end is where it stopped.
-func Skim(r io.ReaderAt, off, limit int64) (found []*Global, end int64) {
+// the last two texts for the names, which a pickle can foil. It reads maxOps opcodes at
+// most, and returns where it stopped and how many it read.
+func ScanGlobals(r io.ReaderAt, off, limit, maxOps int64) (found []*Global, end, ops int64) {
 	s := NewScanner(r, off, limit)
 	known := map[[2]string]*Global{}
 	add := func(module, name string, op *Op) {
 		g := known[[2]string{module, name}]
 		if g == nil {
-			if len(found) == maxSkimmed {
+			if len(found) == maxScanned {
 				return
 			}
 			g = &Global{Module: module, Name: name, Offset: op.Offset, Code: op.Code, Called: true}
@@ -27,13 +28,13 @@ func Skim(r io.ReaderAt, off, limit int64) (found []*Global, end int64) {
 	}
 	var op Op
 	var last, before string
-	for range maxOps {
+	for ; ops < maxOps; ops++ {
 		if s.Next(&op) != nil {
 			break
 		}
 		switch op.Code {
 		case Stop:
-			return found, s.Offset()
+			return found, s.Offset(), ops
 		case GlobalOp, Inst:
 			add(op.Text, op.Name, &op)
 		case StackGlobal:
@@ -44,5 +45,5 @@ func Skim(r io.ReaderAt, off, limit int64) (found []*Global, end int64) {
 			}
 		}
 	}
-	return found, s.Offset()
+	return found, s.Offset(), ops
 }

@@ -3,6 +3,7 @@ package pickle
 import (
 	"errors"
 	"fmt"
+	"math/big"
 )
 
 var errEmptyLine = errors.New("it names nothing")
@@ -11,10 +12,11 @@ var errEmptyLine = errors.New("it names nothing")
 func (m *machine) construct(op *Op) error {
 	switch op.Code {
 	case GlobalOp:
-		if op.Text == "" || op.Name == "" {
+		g := m.global(op.Text, op.Name, op)
+		if op.Text == "" || op.Name == "" { // pickle.py has imported the module by then
 			return errEmptyLine
 		}
-		m.push(m.global(op.Text, op.Name, op))
+		m.push(g)
 	case StackGlobal:
 		names, err := m.popN(2)
 		if err != nil {
@@ -23,7 +25,13 @@ func (m *machine) construct(op *Op) error {
 		module, okModule := nameText(names[0])
 		name, okName := nameText(names[1])
 		if !okModule || !okName {
-			return fmt.Errorf("module and name are not both text")
+			if !m.lenient || isPlain(names[0]) || isPlain(names[1]) {
+				return fmt.Errorf("module and name are not both text")
+			}
+			m.res.ComputedNames = append(m.res.ComputedNames, op.Offset)
+			m.push(&Object{Callable: None{}, Args: &Tuple{names}, How: op.Code, Offset: op.Offset})
+			m.budget -= costObject
+			return nil
 		}
 		m.push(m.global(module, name, op))
 	case Reduce:
@@ -55,6 +63,7 @@ func (m *machine) construct(op *Op) error {
 		args := m.take(values)
 		m.object(&Object{Callable: args[0], Args: &Tuple{args[1:]}, How: op.Code, Offset: op.Offset})
 	case Inst:
+		g := m.global(op.Text, op.Name, op) // pickle.py imports it before it looks for the mark
 		if op.Text == "" || op.Name == "" {
 			return errEmptyLine
 		}
@@ -63,13 +72,25 @@ func (m *machine) construct(op *Op) error {
 			return err
 		}
 		args := m.take(values)
-		m.object(&Object{Callable: m.global(op.Text, op.Name, op), Args: &Tuple{args}, How: op.Code, Offset: op.Offset})
+		m.use(g)
+		m.object(&Object{Callable: g, Args: &Tuple{args}, How: op.Code, Offset: op.Offset})
 	case Build:
 		return m.build(op)
 	default:
 		return fmt.Errorf("opcode is not implemented")
 	}
 	return nil
+}
+
+// isPlain reports whether a value is surely not a str: Python fails where one is needed.
+func isPlain(v Value) bool {
+	switch v := v.(type) {
+	case None, bool, int64, *big.Int, Number, float64, *List, *Tuple, *Dict, *Set, *Global, Buffer:
+		return true
+	case Bytes:
+		return !v.Old
+	}
+	return false
 }
 
 // nameText reads a str, also one that Python 2 wrote as bytes.
@@ -99,6 +120,17 @@ func (m *machine) build(op *Op) error {
 			m.budget -= 64
 		}
 		t.State = state
+		if m.afterBuild != nil {
+			at := m.scan.Offset()
+			next, err := m.afterBuild(t, at)
+			if err != nil {
+				return err
+			}
+			if next < at || next-at > m.scan.left() {
+				return fmt.Errorf("the array at byte %d reaches past the end", at)
+			}
+			m.scan.skip(next - at)
+		}
 	case *Global:
 		// BUILD on a class or module sets its attributes, for the whole process.
 		t.Called = true
@@ -113,7 +145,7 @@ func (m *machine) build(op *Op) error {
 	return nil
 }
 
-// isNothing says whether BUILD leaves an object as it is.
+// isNothing reports whether BUILD leaves an object as it is.
 func isNothing(state Value) bool {
 	if t, ok := state.(*Tuple); ok && len(t.Items) == 2 {
 		return t.Items[0] == None{} && t.Items[1] == None{}
