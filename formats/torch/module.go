@@ -35,7 +35,7 @@ func asModule(v pickle.Value) (*module, bool) {
 	dict := attributes(obj.State)
 	direct := isModuleDict(dict)
 	if !direct {
-		if dict, ok = moduleDict(obj.State); !ok {
+		if dict, ok = moduleDict(obj); !ok {
 			return nil, false
 		}
 	}
@@ -74,48 +74,61 @@ func isModuleDict(list []pickle.Pair) bool {
 	return found > 1
 }
 
-// Bounds of the search for a module's __dict__ in a state that is not one.
+// Bounds of the search in a state or arguments that are not what they usually are.
 const (
 	maxStateDepth  = 4
-	maxStateValues = 1000
+	maxStateValues = 64
 )
 
-// moduleDict is the __dict__ of a module whose __getstate__ returns it in something else,
-// beside a version: the only one there is in the state.
-func moduleDict(state pickle.Value) (dict []pickle.Pair, ok bool) {
+// only is the one dict that is reports true for in the containers at v, however they are
+// nested. Objects other than dicts are not looked into: they are values of their own.
+func only(is func(v pickle.Value, entries []pickle.Pair) bool, roots ...pickle.Value) (dict pickle.Value, ok bool) {
 	found, values := 0, 0
 	var search func(v pickle.Value, depth int)
 	search = func(v pickle.Value, depth int) {
 		if values++; values > maxStateValues || depth > maxStateDepth {
 			return
 		}
-		switch v := v.(type) {
-		case *pickle.Dict:
-			if isModuleDict(v.List()) {
-				dict = v.List()
-				found++
-				return
-			}
-			for _, p := range v.List() {
-				search(p.Value, depth+1)
-			}
-		case *pickle.Tuple:
-			for _, item := range v.Items {
-				search(item, depth+1)
-			}
-		case *pickle.List:
-			for _, item := range v.Items {
-				search(item, depth+1)
-			}
-		case *pickle.Object:
-			if list, isDict := pairs(v); isDict && isModuleDict(list) {
-				dict = list
+		entries, isDict := pairs(v)
+		if isDict && is(v, entries) {
+			if dict != v {
 				found++
 			}
+			dict = v
+			return
+		}
+		if _, isObject := v.(*pickle.Object); isObject && !isDict {
+			return
+		}
+		for _, p := range entries[:min(len(entries), maxStateValues)] {
+			search(p.Value, depth+1)
+		}
+		list, _ := items(v)
+		for _, item := range list[:min(len(list), maxStateValues)] {
+			search(item, depth+1)
 		}
 	}
-	search(state, 0)
+	for _, root := range roots {
+		search(root, 0)
+	}
 	return dict, found == 1
+}
+
+// moduleDict is the __dict__ of a module that is pickled with it in something else, beside
+// a version: in what __getstate__ returns, or in the arguments of __reduce__.
+func moduleDict(obj *pickle.Object) ([]pickle.Pair, bool) {
+	dict, ok := only(func(_ pickle.Value, entries []pickle.Pair) bool { return isModuleDict(entries) }, obj.State, obj.Args)
+	list, _ := pairs(dict)
+	return list, ok
+}
+
+// stateDictIn is the state dict that an object is pickled with: what state_dict() returns
+// has the versions of the modules in an attribute.
+func stateDictIn(obj *pickle.Object) (pickle.Value, bool) {
+	return only(func(v pickle.Value, _ []pickle.Pair) bool {
+		dict, ok := v.(*pickle.Object)
+		return ok && hasKey(dict.State, "_metadata")
+	}, obj.State, obj.Args)
 }
 
 // rebuiltModule recognises modules that pickle as a call with their parts as arguments.
@@ -201,11 +214,14 @@ func (c *collector) submodules(
 // (__getstate__, __reduce__), so that their keys in the state dict are not in the file:
 // those of a state dict where it holds one, or else the places that they have in it.
 func (c *collector) opaque(path string, v pickle.Value, depth int) {
-	inner, found := v, c.found()
+	inner, found, known := v, c.found(), false
 	if obj, ok := v.(*pickle.Object); ok {
-		for _, p := range attributes(obj.State) {
-			if key := keyText(p.Key); slices.Contains(stateDictNames, key) && stringKeys(p.Value) && c.holdsTensor(p.Value, 0) {
-				inner = p.Value
+		if inner, known = stateDictIn(obj); !known {
+			inner = v
+			for _, p := range attributes(obj.State) {
+				if key := keyText(p.Key); slices.Contains(stateDictNames, key) && stringKeys(p.Value) && c.holdsTensor(p.Value, 0) {
+					inner = p.Value
+				}
 			}
 		}
 	}
@@ -213,7 +229,7 @@ func (c *collector) opaque(path string, v pickle.Value, depth int) {
 	if inner != v {
 		c.hide(checkpoint.PlainAttribute, func() { c.walk(path, v, depth) })
 	}
-	if c.found() > found {
+	if c.found() > found && !known {
 		c.opaques = append(c.opaques, path)
 	}
 }

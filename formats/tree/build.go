@@ -25,26 +25,8 @@ type Options struct {
 	Layout string // Full, HF or Tensors; "" is Full
 }
 
-// maxTreeDepth is how many directories a key is split into at most. The rest of a
-// longer key stays one name, for the sake of programs that walk the tree.
-const maxTreeDepth = 64
-
 // reserved are the directories of wfs in the root.
 var reserved = []string{"tensors", "tree", "raw", "f32", "meta"}
-
-// Directories of tree/ that one weight file may have, beyond which the rest of a key stays
-// one name: a key may have dozens of dots, and each part of it can be a directory of its own.
-// No model comes near it: the tensors of an adapter have three each, most have one or less.
-const (
-	fewDirs       = 4096
-	dirsPerTensor = 4
-)
-
-// subdir is the place of a directory.
-type subdir struct {
-	parent *Dir
-	name   string
-}
 
 type builder struct {
 	plan  *view.Plan
@@ -277,32 +259,4 @@ func (b *builder) shared(of map[*checkpoint.Tensor]*File, t *checkpoint.Tensor, 
 	f := b.newFile(src, c, counted)
 	of[t] = f
 	return f
-}
-
-// splitter makes the directories of the keys of one file in tree/.
-type splitter struct {
-	*builder
-	separator string
-	room      int // directories that may still be made
-	whole     int // keys that were not split to their end because there was no room
-}
-
-// split makes the directories of a key and returns the last of them and the name of the leaf.
-func (s *splitter) split(d *Dir, key string) (dir *Dir, leaf string) {
-	for range maxTreeDepth {
-		part, rest, nested := strings.Cut(key, s.separator)
-		if !nested {
-			break
-		}
-		name := encodeDir(part, d.Suffix)
-		if s.subs[subdir{d, name}] == nil {
-			if s.room == 0 {
-				s.whole++
-				break
-			}
-			s.room--
-		}
-		d, key = s.sub(d, name, d.Suffix), rest
-	}
-	return d, EncodeName(key)
 }

@@ -155,6 +155,35 @@ class Stateful(nn.Module):
         self.load_state_dict(state["state_dict"])
 
 
+def rebuild_module(cls, version, state):
+    module = cls.__new__(cls)
+    nn.Module.__init__(module)
+    if isinstance(state, collections.OrderedDict):
+        module.layer = nn.Linear(2, 2)
+        module.load_state_dict(state)
+    else:
+        module.__dict__.update(state)
+    return module
+
+
+class Reduced(nn.Linear):
+    """Pickles its __dict__ as an argument."""
+
+    def __reduce__(self):
+        return rebuild_module, (type(self), 1, self.__dict__)
+
+
+class Loaded(nn.Module):
+    """Pickles its state dict as an argument."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(2, 2)
+
+    def __reduce__(self):
+        return rebuild_module, (type(self), 1, self.state_dict())
+
+
 class Holder(nn.Module):
     """Holds tensors and modules where its state dict has none."""
 
@@ -168,13 +197,13 @@ class Holder(nn.Module):
 
 
 def modules():
-    own = nn.Sequential(*(Versioned(wrap) for wrap in wraps))
+    own = nn.Sequential(*(Versioned(wrap) for wrap in wraps), Reduced(2, 1), Loaded())
     expected = own.state_dict()
     save("module-getstate", own, expected, notes=["lacks 1 tensor that a module has as a plain attribute"], hidden=["0.grid", "1.grid", "2.grid", "2.1"])
     assert torch.load(out / "module-getstate.pt", weights_only=False).state_dict().keys() == expected.keys()
     mixed = nn.Sequential(Rebuilt(tensor(3)), nn.Linear(2, 1), Stateful())
     expected = {"0.0" if k == "0.weight" else k: v for k, v in mixed.state_dict().items()}
-    save("module-own", mixed, expected, notes=['pickled in a way of their own: 2 ("0", "2")'], order=list(expected))
+    save("module-own", mixed, expected, notes=['pickled in a way of their own: 1 ("0")'], order=list(expected))
     holder = Holder()
     save("module-attributes", holder, holder.state_dict(), notes=["lacks 3 tensors that a module has as a plain attribute"],
          hidden=["caches.0", "table.a.0", "loose.0.weight", "w.scale"])
