@@ -89,7 +89,7 @@ func newMount(a *app) *cobra.Command {
 		Long: `
 SOURCE is a file that torch, safetensors or Keras wrote, or a Hugging Face directory.
 MOUNTPOINT is an empty directory; it is made when it is missing. The command returns
-when the mount answers, and leaves a daemon behind that serves it until wfs umount,
+when the mount answers, and leaves a daemon that serves it until wfs umount,
 or SIGTERM, SIGINT or SIGHUP. By a signal, a mount whose files are open is detached, and
 the daemon ends with the last of them, or with a second signal.
 

@@ -77,7 +77,7 @@ func claim(source, mountpoint string) (*os.File, error) {
 	if err != nil {
 		return nil, shortPath(err)
 	}
-	// A file system that knows no locks is no reason not to mount.
+	// A file system that knows no locks is not a reason not to mount.
 	if err = syscall.Flock(int(dir.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err == syscall.EWOULDBLOCK {
 		err = fmt.Errorf("%s: another wfs is mounting there", mountpoint)
 	} else if err = refuseMounted(mountpoint); err == nil { // since it was looked at
@@ -90,7 +90,7 @@ func claim(source, mountpoint string) (*os.File, error) {
 	return dir, nil
 }
 
-// checkClaimed refuses a directory that is no place for a mount of source.
+// checkClaimed refuses a directory that is not a place for a mount of source.
 func checkClaimed(dir *os.File, source, mountpoint string) error {
 	names, err := dir.Readdirnames(1)
 	switch {

@@ -135,7 +135,7 @@ func (p *part) runs(dims, chunk []uint64, visit func(inChunk, inArray, n uint64)
 	}
 }
 
-// single says whether a part is one run.
+// single reports whether a part is one run.
 func (p *part) single(dims, chunk []uint64) bool {
 	i := len(dims) - 1
 	for i > 0 && p.size[i] == dims[i] && p.size[i] == chunk[i] {

@@ -33,7 +33,7 @@ func (m *metadata) walkNode1(addr uint64, kind uint8, keySize, level int, leaf f
 		return nil
 	}
 	// Siblings are not followed: a walk from the root meets them anyway. The last
-	// key, behind the last child, only bounds it.
+	// key, after the last child, only bounds it.
 	each := keySize + m.f.offsetSize
 	c, err = m.cursor(addr+uint64(8+2*m.f.offsetSize), uint64(used*each), what)
 	if err != nil {

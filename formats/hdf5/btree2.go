@@ -100,7 +100,7 @@ func (m *metadata) walkNode2(t *tree2, addr uint64, count, depth int, kind uint8
 	if n > t.nodeSize {
 		return &FormatError{-1, what + ": more records than a node holds"}
 	}
-	// The checksum lies behind the last record, not at the node's end.
+	// The checksum lies after the last record, not at the node's end.
 	c, err := m.checked(addr, uint64(n), signature, what)
 	if err != nil {
 		return err

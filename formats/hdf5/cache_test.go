@@ -199,7 +199,7 @@ func TestPanic(t *testing.T) {
 	}
 }
 
-// TestReadAhead reads the first chunks of many, in order: those behind them get decoded
+// TestReadAhead reads the first chunks of many, in order: those after them get decoded
 // without being asked for, but none when reads jump.
 func TestReadAhead(t *testing.T) {
 	if runtime.GOMAXPROCS(0) == 1 {

@@ -150,7 +150,7 @@ func (a *extensibleArray) superBlock(addr, first, n, each uint64) error {
 }
 
 // dataBlock reads a block of n entries, of which first is the number of the first.
-// If it is paged, bit from of written says whether its first page was.
+// If it is paged, bit from of written reports whether its first page was.
 func (a *extensibleArray) dataBlock(addr, first, n uint64, written []byte, from uint64) error {
 	if addr == undefined || first >= a.entries {
 		return nil

@@ -1,7 +1,7 @@
 package hdf5
 
 // fixedArray loads the index of datasets with bounds: one entry for each chunk of
-// the greatest grid, in one block or in pages behind it (VII.C).
+// the greatest grid, in one block or in pages after it (VII.C).
 func (in *indexLoader) fixedArray() error {
 	d, m := in.d, in.m
 	o := d.f.offsetSize

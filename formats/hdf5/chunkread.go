@@ -137,7 +137,7 @@ func (r *chunkRead) copy(p *part, data []byte) error {
 	})
 }
 
-// plain says whether a chunk lies in the file as it is.
+// plain reports whether a chunk lies in the file as it is.
 func (d *Dataset) plain(e chunkEntry, at []uint64) (bool, error) {
 	plain := len(d.filters) == 0 || d.layout.plainEdges && d.overEdge(at)
 	if plain && uint64(e.size) != d.layout.chunkBytes {
@@ -146,7 +146,7 @@ func (d *Dataset) plain(e chunkEntry, at []uint64) (bool, error) {
 	return plain, nil
 }
 
-// overEdge says whether a chunk reaches over the edge of the dataset.
+// overEdge reports whether a chunk reaches over the edge of the dataset.
 func (d *Dataset) overEdge(at []uint64) bool {
 	for i := range at {
 		if (at[i]+1)*d.chunk[i] > d.dims[i] {

@@ -82,7 +82,7 @@ type Datatype struct {
 	padding uint8 // of strings: 0 ends in NUL, 1 padded with NUL, 2 with spaces
 }
 
-// Signed says whether integers are.
+// Signed reports whether integers are.
 func (t *Datatype) Signed() bool { return t.Kind == KindInt }
 
 // element strips array types: their dimensions are appended to dims.

@@ -17,7 +17,7 @@ func (m *metadata) datatype(h *header) (*Datatype, error) {
 }
 
 // decodeDatatype decodes one datatype (IV.A.2.d). A type that has no meaning here
-// is no error: it is decoded as far as its size needs.
+// is not an error: it is decoded as far as its size needs.
 func decodeDatatype(c *cursor, depth int) (*Datatype, error) {
 	if depth > maxTypeDepth {
 		return nil, c.errorf("types nested more than %d deep", maxTypeDepth)

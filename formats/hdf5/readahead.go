@@ -21,14 +21,14 @@ const (
 // decoded for it.
 type ahead struct {
 	mu      sync.Mutex
-	next    uint64 // byte behind the furthest request
+	next    uint64 // byte past the furthest request
 	read    uint64 // bytes that were read in order
 	from    uint64 // places of chunks: what is left to decode
 	to      uint64
 	workers int
 }
 
-// readAhead notes a request, and decodes the chunks behind it in goroutines if it goes
+// readAhead notes a request, and decodes the chunks after it in goroutines if it goes
 // on where others ended: a reader of large chunks would wait for one processor to decode
 // each of them while the others have nothing to do. Chunks go through the cache, where
 // the reader finds them or waits for them.

@@ -59,7 +59,7 @@ func (m *metadata) cursor(addr, n uint64, what string) (*cursor, error) {
 }
 
 // checked reads a structure that ends in a checksum of itself and begins with a
-// signature, verifies both, and returns a cursor behind the signature that ends
+// signature, verifies both, and returns a cursor past the signature that ends
 // before the checksum.
 func (m *metadata) checked(addr, n uint64, signature, what string) (*cursor, error) {
 	c, err := m.cursor(addr, n, what)
@@ -180,7 +180,7 @@ func (c *cursor) verify() error {
 	return nil
 }
 
-// err says whether the structure was cut short.
+// err reports whether the structure was cut short.
 func (c *cursor) err() error {
 	if c.short {
 		return c.errorf("cut short")

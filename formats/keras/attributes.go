@@ -48,7 +48,7 @@ func (w *walker) config(name string, value any) {
 	c := config{where: name}
 	switch text, ok := value.(string); {
 	case !ok:
-		c.fault = "it is no text"
+		c.fault = "it is not text"
 	case len(text) > maxConfig:
 		c.fault = fmt.Sprintf("it has %d bytes, wfs reads %d", len(text), maxConfig)
 	default:

@@ -109,7 +109,7 @@ type opcode struct {
 	arg  argument
 }
 
-// opcodes is indexed by Code; no name means that the byte is no opcode.
+// opcodes is indexed by Code; no name means that the byte is not an opcode.
 var opcodes = [256]opcode{
 	Mark: {"MARK", none}, Stop: {"STOP", none}, Pop: {"POP", none}, PopMark: {"POP_MARK", none},
 	Dup: {"DUP", none}, Float: {"FLOAT", floatLine}, Int: {"INT", intLine}, BinInt: {"BININT", int4},
