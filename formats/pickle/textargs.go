@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -37,8 +36,8 @@ func (s *Scanner) wholeLine(op *Op) error {
 			op.Text, op.Len = string(line[:max(0, len(line)-1)]), s.Offset()-op.At-1
 			return nil
 		}
-		if err != nil {
-			return io.ErrUnexpectedEOF
+		if err != nil { // of the source, or the end of the file
+			return err
 		}
 		i := bytes.IndexByte(b, '\n')
 		n := i
