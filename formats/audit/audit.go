@@ -124,8 +124,9 @@ func at(dir source.Dir, rel, name string) (*Report, error) {
 	return file(src, name)
 }
 
-// walk calls each for every file below rel, and for every directory that cannot be listed,
-// until it returns false.
+// walk calls each for every file below rel, and with an error for what is not walked:
+// directories that cannot be listed, or that a link leads to, and devices, sockets, pipes.
+// It ends when each returns false.
 func walk(dir source.Dir, rel string, each func(rel string, err error) bool) bool {
 	entries, err := dir.List(rel)
 	if err != nil {
@@ -133,15 +134,23 @@ func walk(dir source.Dir, rel string, each func(rel string, err error) bool) boo
 	}
 	for _, e := range entries {
 		below := path.Join(rel, e.Name)
+		var err error
 		switch e.Kind {
 		case source.Directory:
 			if !walk(dir, below, each) {
 				return false
 			}
-		case source.File, source.Unreadable:
+		case source.LinkedDir:
+			err = errors.New("is a link to a directory")
+		case source.Special:
+			err = errors.New("is not a regular file")
+		default:
 			if !each(below, nil) {
 				return false
 			}
+		}
+		if err != nil && !each(below, fmt.Errorf("%s: %s %w: it is not looked into", dir.Path(), source.Printable(below), err)) {
+			return false
 		}
 	}
 	return true

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"wfs/formats/checkpoint"
@@ -30,7 +31,12 @@ func TestOneReport(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Symlink("../outside.bin", filepath.Join(dir, "link.bin")); err != nil {
+	for link, target := range map[string]string{"link.bin": "../outside.bin", "linked": "deep"} {
+		if err := os.Symlink(target, filepath.Join(dir, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	d, err := source.OpenDir(dir)
@@ -48,8 +54,9 @@ func TestOneReport(t *testing.T) {
 		return dangerous, failed
 	}
 	scanned, failed := collect(Dir(d))
-	if len(failed) != 1 || !errors.Is(failed[0], source.ErrOutside) {
-		t.Errorf("a scan does not say that it follows no link out of the directory: %v", failed)
+	if len(failed) != 3 || !errors.Is(failed[0], source.ErrOutside) || !strings.Contains(failed[1].Error(), "linked is a link to a directory") ||
+		!strings.Contains(failed[2].Error(), "pipe is not a regular file") {
+		t.Errorf("a scan does not say what it does not look into: %v", failed)
 	}
 	mounted, failed := collect(Model(&checkpoint.Model{Path: dir, Dir: d}))
 	if len(failed) > 0 {
