@@ -157,7 +157,7 @@ var bombs = []bomb{
 	{"3 million lists deep", repeat(1, "\x80\x02", 3*million, "]", 3*million-1, "a", 1, "."), false, 2},
 	{"3 million tuples deep", repeat(1, "\x80\x02N", 3*million, "\x85", 1, "."), false, 0},
 	{"billion laughs", repeat(1, laughs(200, 100)), false, 2},
-	{"billion laughs, narrow", repeat(1, laughs(80, 2)), false, 2},
+	{"billion laughs, narrow", repeat(1, laughs(80, 2)), true, 2},
 	{"billion laughs of modules", repeat(1, modules(90)), false, 2},
 	{"90 MB of MARK", repeat(1, "\x80\x02", 90*million, "("), false, 2},
 	{"90 MB of EMPTY_DICT", repeat(1, "\x80\x02", 90*million, "}"), false, 2},
@@ -185,12 +185,10 @@ var bombs = []bomb{
 	{"a zip directory of 300 000 entries for one record", directory(300_000), true, 2},
 }
 
-// TestBombs opens files that are made to exhaust the reader: listing, scanning and
-// mounting each stays below 512 MiB resident in its own process and ends soon; what
+// TestBombs opens files that are made to exhaust the reader, and runs beside no other test:
+// a process counts what its parent held when it was forked. Listing, scanning and mounting each stays below 512 MiB resident in its own process and ends soon; what
 // is not a fair file ends in one line.
 func TestBombs(t *testing.T) {
-	t.Parallel() // TestBombs, TestHDF5Random and TestKeras take minutes each
-
 	const limit = 512 << 20
 	for _, b := range bombs {
 		t.Run(b.name, func(t *testing.T) {

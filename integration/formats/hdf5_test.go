@@ -51,7 +51,7 @@ type hdf5Object struct {
 // TestHDF5Random compares the HDF5 reader with h5py: every object, value and
 // attribute of many random files, whole and in pieces.
 func TestHDF5Random(t *testing.T) {
-	t.Parallel() // TestBombs, TestHDF5Random and TestKeras take minutes each
+	t.Parallel() // TestHDF5Random and TestKeras take minutes each
 
 	dir := t.TempDir()
 	var files []hdf5File

@@ -9,7 +9,7 @@ import (
 // TestKeras mounts what Keras 2, Keras 3 and h5py wrote: each dataset equals what
 // h5py reads, and a model rebuilt from a view predicts as its source did.
 func TestKeras(t *testing.T) {
-	t.Parallel() // TestBombs, TestHDF5Random and TestKeras take minutes each
+	t.Parallel() // TestHDF5Random and TestKeras take minutes each
 
 	type file = map[string]any // a case of write_keras.py
 	var cases []file

@@ -62,6 +62,7 @@ class Writer:
     def __init__(self, path, rng):
         self.rng = rng
         self.nprng = np.random.default_rng(rng.getrandbits(32))
+        self.special = {}  # by path, for read
         self.path = path
         self.expected = {}
 
@@ -106,9 +107,25 @@ class Writer:
             self.sparse()
         self.attributes(self.file, "")
         self.file.close()
+        self.reread()
         if "userblock_size" in keywords and rng.random() < 0.5:
             with open(self.path, "r+b") as f:
                 f.write(bytes(rng.getrandbits(8) for _ in range(64)))
+
+    def reread(self):
+        """What h5py reads of the finished file is what counts: after write_direct_chunk the
+        library that wrote goes by a filter mask that a dataset of one chunk has in memory
+        alone."""
+        with h5py.File(self.path, "r") as self.file:
+            for path, known in list(self.expected.items()):
+                if known.get("kind") != "dataset" or "sha256" not in known:
+                    continue
+                try:
+                    self.read(None, path, self.special.get(path))
+                    known["sha256"] = self.expected[path]["sha256"]
+                except KeyError:  # h5py does not open some that it wrote: what it read then counts
+                    pass
+                self.expected[path] = known
 
     def sparse(self):
         """A fixed array, each chunk of which lies in a page of its own."""
@@ -410,6 +427,7 @@ class Writer:
 
     def read(self, name, path, special=None):
         d = self.file[path]
+        self.special[path] = special
         e = self.expected[path] = {"kind": "dataset", "addr": int(h5py.h5o.get_info(d.id).addr)}
         self.file.flush()
         if d.shape is None:
