@@ -66,6 +66,9 @@ func inspect(b []byte) []Stream {
 }
 
 func TestEvasions(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long")
+	}
 	for name, b := range evasions() {
 		streams := inspect(b)
 		worst := Allowed

@@ -170,6 +170,9 @@ func hidden(t testing.TB) map[string]string {
 // TestHidden puts every kind of pickle, archive and stream into every kind of bytes and
 // text, of every protocol, and into the containers: the call inside is found.
 func TestHidden(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long")
+	}
 	check := func(name, file string) {
 		t.Helper()
 		report, err := scanBytes([]byte(file))

@@ -348,6 +348,9 @@ func TestCopies(t *testing.T) {
 
 // TestBounds has more files and directories than a model has.
 func TestBounds(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long")
+	}
 	dir := tree(t, map[string]string{"model.safetensors": "x", strings.Repeat("d/", maxDepth+1) + "x": ""})
 	if _, err := openDir(dir, fake); err == nil || !strings.Contains(err.Error(), "nested more than") {
 		t.Errorf("deep directories: %v", err)
