@@ -138,9 +138,7 @@ const headLen = 512
 
 // headOf is the first bytes, by which containers are told apart.
 func headOf(data segment.Data) []byte {
-	head := make([]byte, min(headLen, data.Size()))
-	n, _ := data.ReadAt(head, 0)
-	return head[:n]
+	return segment.Head(data, headLen)
 }
 
 // found is the number of pickles so far.

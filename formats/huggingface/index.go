@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"wfs/formats/checkpoint"
+	"wfs/formats/segment"
 	"wfs/formats/source"
 )
 
@@ -41,9 +42,7 @@ func headOf(p checkpoint.Place) []byte {
 		return nil
 	}
 	defer src.Close()
-	head := make([]byte, min(4096, src.Size()))
-	n, _ := src.ReadAt(head, 0)
-	return bytes.TrimLeft(head[:n], " \n\r\t")
+	return bytes.TrimLeft(segment.Head(src, 4096), " \n\r\t")
 }
 
 // readShards reads the index file of shards: their names, sorted, and the name for each

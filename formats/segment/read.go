@@ -16,6 +16,14 @@ func ReadFull(r io.ReaderAt, p []byte, off int64) error {
 	return missing(err)
 }
 
+// Head is the first bytes of d, n at most, as far as they can be read: enough to tell what
+// a file is.
+func Head(d Data, n int64) []byte {
+	head := make([]byte, min(n, d.Size()))
+	k, _ := d.ReadAt(head, 0)
+	return head[:k]
+}
+
 // missing turns the end of a source, where bytes were promised, into an error.
 func missing(err error) error {
 	if err == nil || err == io.EOF {

@@ -1,14 +1,12 @@
 package torch
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"strings"
 
 	"wfs/formats/pickle"
 	"wfs/formats/segment"
-	"wfs/formats/zip"
 )
 
 // storages are the records that belong to a pickle of the archive: data/0 to data.pkl.
@@ -49,7 +47,7 @@ func (r *resolver) nestedFile(v pickle.Value) bool {
 		return false
 	}
 	head := headOf(d)
-	return bytes.HasPrefix(head, []byte(zip.Magic)) || IsLegacy(segment.Literal(head))
+	return IsZip(head) || IsLegacy(segment.Literal(head))
 }
 
 // account marks the storages of a value that is named as omitted.

@@ -39,9 +39,7 @@ const headLen = 512
 
 // headOf is the first bytes of a file, headLen at most.
 func headOf(file segment.Data) []byte {
-	head := make([]byte, min(headLen, file.Size()))
-	n, _ := file.ReadAt(head, 0)
-	return head[:n]
+	return segment.Head(file, headLen)
 }
 
 // Open reads the pickles and headers of a torch file, and none of its storages. What is
