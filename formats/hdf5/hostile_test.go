@@ -5,7 +5,6 @@ import (
 	"errors"
 	"math/rand/v2"
 	"runtime"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -113,17 +112,6 @@ func checkHostile(t *testing.T, name string, b []byte, anyChecksum bool) {
 	if n := after.TotalAlloc - before.TotalAlloc; n > 1<<30 {
 		t.Errorf("%s: %d bytes allocated", name, n)
 	}
-}
-
-// processorTime is what the process has used: unlike the clock, it says the same on a
-// machine that is busy.
-func processorTime(t *testing.T) time.Duration {
-	t.Helper()
-	var used syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
-		t.Fatal(err)
-	}
-	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 // FuzzOpen walks and reads whatever it is given.

@@ -1,7 +1,7 @@
 package source
 
 import (
-	"path/filepath"
+	"path"
 	"regexp"
 	"strings"
 )
@@ -22,11 +22,11 @@ var (
 
 // ofTheHub reports whether the file target, which a link of the directory base leads to,
 // is one of the Hub's cache: in the blobs beside the snapshot that base is a part of, or
-// in any repository whose names are those of a cache.
+// in any repository whose names are those of a cache. Both paths have slashes.
 func ofTheHub(base, target string) bool {
 	if at := strings.LastIndex(base+"/", "/snapshots/"); at >= 0 {
 		repo := base[:at]
-		if filepath.Dir(target) == filepath.Join(repo, "blobs") {
+		if path.Dir(target) == path.Join(repo, "blobs") {
 			return true
 		}
 	}

@@ -6,10 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
-	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"wfs/formats/segment"
 )
@@ -21,38 +18,23 @@ type Local struct {
 	file    *os.File
 	size    int64
 	modTime time.Time
-	instant bool                           // as isLocal says
-	pin     atomic.Pointer[syscall.Stat_t] // what Verify compares with
+	instant bool                  // as isLocal says
+	pin     atomic.Pointer[stamp] // what Verify compares with
 }
 
-var (
-	_ Source         = (*Local)(nil)
-	_ PageCached     = (*Local)(nil)
-	_ segment.Cached = (*Local)(nil)
-)
+var _ Source = (*Local)(nil)
 
 // Open opens a regular file and remembers its size, mtime and inode.
 func Open(path string) (*Local, error) {
-	// O_NONBLOCK keeps a FIFO from blocking the open.
-	fd, err := again(func() (int, error) {
-		return unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-	})
+	f, err := openFile(path)
 	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: path, Err: err}
+		return nil, err
 	}
-	return newLocal(fd, path)
+	return newLocal(f, path)
 }
 
-// newLocal makes a source of an open file, which it owns, so that the runtime does not poll
-// it. O_NONBLOCK means nothing for a regular file, but os.NewFile takes it as a wish to wait
-// with epoll: on a FUSE file system that asks its daemon, and a Close would wait for reads
-// that hang.
-func newLocal(fd int, path string) (*Local, error) {
-	if err := unix.SetNonblock(fd, false); err != nil {
-		unix.Close(fd)
-		return nil, &os.PathError{Op: "open", Path: path, Err: err}
-	}
-	f := os.NewFile(uintptr(fd), path)
+// newLocal makes a source of an open file, which it owns.
+func newLocal(f *os.File, path string) (*Local, error) {
 	info, err := f.Stat()
 	if err != nil {
 		f.Close()
@@ -62,13 +44,13 @@ func newLocal(fd int, path string) (*Local, error) {
 		f.Close()
 		return nil, fmt.Errorf("%s: not a regular file", path)
 	}
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
+	pin, err := stampOf(f)
+	if err != nil {
 		f.Close()
-		return nil, fmt.Errorf("%s: the system says no inode", path)
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	s := &Local{path: path, file: f, size: info.Size(), modTime: info.ModTime(), instant: isLocal(f)}
-	s.pin.Store(st)
+	s := &Local{path: path, file: f, size: pin.size, modTime: info.ModTime(), instant: isLocal(f)}
+	s.pin.Store(&pin)
 	return s, nil
 }
 
@@ -85,10 +67,7 @@ func (s *Local) Size() int64 { return s.size }
 func (s *Local) ModTime() time.Time { return s.modTime }
 
 // Identity implements Source.
-func (s *Local) Identity() string {
-	st := s.pin.Load()
-	return fmt.Sprintf("%d:%d %d bytes, %d.%09d", st.Dev, st.Ino, st.Size, st.Mtim.Sec, st.Mtim.Nsec)
-}
+func (s *Local) Identity() string { return s.pin.Load().String() }
 
 // File is the open file, for a kernel that can read it by itself.
 func (s *Local) File() *os.File { return s.file }
@@ -124,27 +103,29 @@ func (s *Local) ReadAt(p []byte, off int64) (int, error) {
 // written those pages back (mm/memory.c, do_page_mkwrite).
 func (s *Local) Verify() error {
 	was := s.pin.Load()
-	var now syscall.Stat_t
-	if err := syscall.Fstat(int(s.file.Fd()), &now); err != nil {
+	now, err := stampOf(s.file)
+	if err != nil {
 		return fmt.Errorf("%s: %w", s.path, err)
 	}
 	switch {
-	case now.Size != was.Size || now.Mtim != was.Mtim:
-	case now.Ctim == was.Ctim:
+	case now.size != was.size || now.modified != was.modified:
+	case now.changed == was.changed:
 		return nil
-	case now.Nlink != was.Nlink || now.Mode != was.Mode || now.Uid != was.Uid || now.Gid != was.Gid || s.moved(now.Dev, now.Ino):
-		pin := now
-		s.pin.CompareAndSwap(was, &pin)
+	case now.owner != was.owner || s.moved():
+		s.pin.CompareAndSwap(was, &now)
 		return nil
 	}
 	return fmt.Errorf("%s: %w", s.path, ErrStale)
 }
 
 // moved reports whether another file, or none, has the name that the source was opened by.
-func (s *Local) moved(dev, ino uint64) bool {
-	var named syscall.Stat_t
-	err := syscall.Stat(s.path, &named)
-	return err != nil || named.Dev != dev || named.Ino != ino
+func (s *Local) moved() bool {
+	opened, err := s.file.Stat()
+	if err != nil {
+		return false
+	}
+	named, err := os.Stat(s.path)
+	return err != nil || !os.SameFile(opened, named)
 }
 
 // Close implements Source.

@@ -5,11 +5,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
-	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 const (
@@ -39,6 +38,12 @@ func write(t *testing.T, files map[string]string) string {
 	return top
 }
 
+// ways are this system's way into a directory, and that of systems without openat2(2).
+var ways = map[string]func(path string) (Nested, error){
+	"OpenDir": func(path string) (Nested, error) { return OpenDir(path) },
+	"os.Root": func(path string) (Nested, error) { return openRoot(path) },
+}
+
 // TestLinks opens files through links: what lies in the directory, and what the Hub's cache
 // keeps elsewhere, and nothing else.
 func TestLinks(t *testing.T) {
@@ -63,7 +68,7 @@ func TestLinks(t *testing.T) {
 	for path, want := range map[string]error{
 		"model/in": nil, "model/absolute": nil, "model/chain": nil, "model/deep/in": nil,
 		"model/up": ErrOutside, "model/far": ErrOutside, "model/deep/up": ErrOutside, "model/proc": ErrOutside, "model/sibling": ErrOutside,
-		"model/byd": ErrOutside, "model/gone": ErrDangling, "model/loop": unix.ELOOP, "model/nothing": fs.ErrNotExist,
+		"model/byd": ErrOutside, "model/gone": ErrDangling, "model/loop": syscall.ELOOP, "model/nothing": fs.ErrNotExist,
 		"model/../outside": ErrOutside, "model/deep/../../outside": ErrOutside,
 
 		"hub/models--a--b/snapshots/1!/x": nil, "hub/models--a--b/snapshots/1!/short": nil, "hub/models--a--b/snapshots/1!/unet/x": nil,
@@ -76,117 +81,89 @@ func TestLinks(t *testing.T) {
 		if !ok {
 			base, file, _ = strings.Cut(path, "/")
 		}
-		dir, err := OpenDir(filepath.Join(top, base))
-		if err != nil {
-			t.Fatal(err)
-		}
-		s, err := dir.Open(file)
-		if want != nil {
-			if !errors.Is(err, want) || want == ErrDangling && !errors.Is(err, fs.ErrNotExist) {
-				t.Errorf("%s: %v, want %v", path, err, want)
+		for way, open := range ways {
+			dir, err := open(filepath.Join(top, base))
+			if err != nil {
+				t.Fatal(err)
 			}
-			continue
-		}
-		if err != nil {
-			t.Errorf("%s: %v", path, err)
-			continue
-		}
-		b := make([]byte, s.Size())
-		if s.ReadAt(b, 0); string(b) != "good" || s.Path() != filepath.Join(top, base, file) {
-			t.Errorf("%s is %s, and reads as %q", path, s.Path(), b)
-		}
-		s.Close()
-	}
-}
-
-// TestSwapped has a file and a directory replaced by links that lead out, again and again,
-// while they are opened.
-func TestSwapped(t *testing.T) {
-	top := write(t, map[string]string{
-		"out/file": "secret", "out/dir/secret": "", "in/file": "good", "in/dir/good": "",
-		"in/file.link": "-> ../out/file", "in/dir.link": "-> ../out/dir",
-	})
-	dir, err := OpenDir(filepath.Join(top, "in"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	stop, stopped := make(chan bool), make(chan bool)
-	go func() {
-		defer close(stopped)
-		for {
-			for _, name := range []string{"in/file", "in/dir"} {
-				select {
-				case <-stop:
-					return
-				default:
+			defer dir.Close()
+			s, err := dir.Open(file)
+			if want != nil {
+				if !errors.Is(err, want) || want == ErrDangling && !errors.Is(err, fs.ErrNotExist) {
+					t.Errorf("%s: %s: %v, want %v", way, path, err, want)
 				}
-				path := filepath.Join(top, name)
-				unix.Renameat2(unix.AT_FDCWD, path, unix.AT_FDCWD, path+".link", unix.RENAME_EXCHANGE)
+				continue
 			}
-		}
-	}()
-	good, refused := 0, 0
-	for begin := time.Now(); time.Since(begin) < 300*time.Millisecond; {
-		if s, err := dir.Open("file"); err == nil {
+			if err != nil {
+				t.Errorf("%s: %s: %v", way, path, err)
+				continue
+			}
 			b := make([]byte, s.Size())
-			if s.ReadAt(b, 0); string(b) != "good" {
-				t.Fatalf("the file reads as %q", b)
+			if s.ReadAt(b, 0); string(b) != "good" || s.Path() != filepath.Join(top, base, file) {
+				t.Errorf("%s: %s is %s, and reads as %q", way, path, s.Path(), b)
 			}
 			s.Close()
-			good++
-		} else {
-			refused++
-		}
-		if list, err := dir.List("dir"); err == nil && len(list) > 0 && list[0].Name != "good" {
-			t.Fatalf("the directory lists %v", list)
-		}
-	}
-	close(stop)
-	<-stopped
-	t.Logf("opened %d times, refused %d times", good, refused)
-}
-
-// TestLooking opens without openat2, as on a kernel that has none.
-func TestLooking(t *testing.T) {
-	top := write(t, map[string]string{"out": "x", "in/file": "good", "in/link": "-> file", "in/out": "-> ../out", "in/deep/x": ""})
-	dir, err := OpenDir(filepath.Join(top, "in"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"file", "link", "deep", "."} {
-		fd, err := dir.openLooking(name, unix.O_RDONLY)
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-		unix.Close(fd)
-	}
-	for _, name := range []string{"out", "../out", ".."} {
-		if _, err := dir.openLooking(name, unix.O_RDONLY); !errors.Is(err, ErrOutside) {
-			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
 // TestRenamedDir keeps to the directory that was opened.
 func TestRenamedDir(t *testing.T) {
-	top := write(t, map[string]string{"a/x": "good", "b/x": "bad", "a/link": "-> TOP/a/x"})
-	dir, err := OpenDir(filepath.Join(top, "a"))
-	if err != nil {
-		t.Fatal(err)
+	for way, open := range ways {
+		top := write(t, map[string]string{"a/x": "good", "b/x": "bad", "a/link": "-> TOP/a/x"})
+		dir, err := open(filepath.Join(top, "a"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer dir.Close()
+		os.Rename(filepath.Join(top, "a"), filepath.Join(top, "c"))
+		os.Rename(filepath.Join(top, "b"), filepath.Join(top, "a"))
+		s, err := dir.Open("x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		b := make([]byte, s.Size())
+		if s.ReadAt(b, 0); string(b) != "good" {
+			t.Errorf("%s: it reads as %q", way, b)
+		}
+		if _, err := dir.Open("link"); !errors.Is(err, ErrOutside) { // to the other one
+			t.Errorf("%s: a link to what has the directory's name now: %v", way, err)
+		}
 	}
-	os.Rename(filepath.Join(top, "a"), filepath.Join(top, "c"))
-	os.Rename(filepath.Join(top, "b"), filepath.Join(top, "a"))
-	s, err := dir.Open("x")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	b := make([]byte, s.Size())
-	if s.ReadAt(b, 0); string(b) != "good" {
-		t.Errorf("it reads as %q", b)
-	}
-	if _, err := dir.Open("link"); !errors.Is(err, ErrOutside) { // to the other one
-		t.Errorf("a link to what has the directory's name now: %v", err)
+}
+
+// TestKinds lists a directory, and one below it, in both ways.
+func TestKinds(t *testing.T) {
+	top := write(t, map[string]string{
+		"in/a": "", "in/b": "-> a", "in/c/d": "good", "in/e": "-> c", "in/f": "-> nothing", "in/g": "-> ../out", "out": "",
+	})
+	want := []Entry{{"a", File}, {"b", File}, {"c", Directory}, {"e", LinkedDir}, {"f", Unreadable}, {"g", File}}
+	for way, open := range ways {
+		dir, err := open(filepath.Join(top, "in"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer dir.Close()
+		if got, err := dir.List(""); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: %v, %v", way, got, err)
+		}
+		below, err := dir.(Nested).Sub("c")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer below.Close()
+		if got, err := below.List(""); err != nil || !slices.Equal(got, []Entry{{"d", File}}) {
+			t.Errorf("%s: below: %v, %v", way, got, err)
+		}
+		if s, err := below.Open("d"); err != nil || s.Path() != filepath.Join(top, "in/c/d") {
+			t.Errorf("%s: below: %v", way, err)
+		}
+		for _, path := range []string{"../out", "e/../../out", filepath.Join(top, "out")} {
+			if _, err := dir.List(path); err == nil {
+				t.Errorf("%s: %s is listed", way, path)
+			}
+		}
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"wfs/formats/segment"
 )
 
+var _ PageCached = (*Local)(nil)
+
 // localFileSystems are those where neither the attributes of an open file nor a page in
 // the cache is asked for elsewhere, by their number in statfs(2): there ReadCached and
 // Verify do not wait. Others (NFS, FUSE, overlayfs on them) are never read that way.

@@ -99,7 +99,12 @@ func (d *LocalDir) Open(path string) (Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newLocal(fd, d.full(path))
+	path = d.full(path)
+	f, err := ownFile(fd, path)
+	if err != nil {
+		return nil, err
+	}
+	return newLocal(f, path)
 }
 
 func (d *LocalDir) full(path string) string { return filepath.Join(d.base, filepath.FromSlash(path)) }
@@ -158,13 +163,3 @@ func (d *LocalDir) isLink(path string) bool {
 
 // magicLink is the file that an open descriptor names (proc_pid_fd(5)).
 func magicLink(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
-
-// again repeats a system call that a signal, or a rename elsewhere, interrupted.
-func again(call func() (int, error)) (fd int, err error) {
-	for range 100 {
-		if fd, err = call(); err != unix.EINTR && err != unix.EAGAIN {
-			break
-		}
-	}
-	return fd, err
-}
