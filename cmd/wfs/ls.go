@@ -18,14 +18,14 @@ import (
 
 // ListOptions are the flags of wfs ls.
 type ListOptions struct {
+	ViewOptions
 	JSON bool
-	Root string
 }
 
 // AddFlags registers the flags. What is set already is their default.
 func (o *ListOptions) AddFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.JSON, "json", o.JSON, "print JSON, with exact sizes")
-	flags.StringVar(&o.Root, "root", o.Root, "list the view of the state dict at this key, with the keys that it has there")
+	o.ViewOptions.AddFlags(flags)
 }
 
 // Validate checks the command line.
@@ -33,7 +33,7 @@ func (o *ListOptions) Validate(args []string) error {
 	if len(args) != 1 {
 		return usagef("ls takes one SOURCE")
 	}
-	return nil
+	return o.ViewOptions.Validate()
 }
 
 func newLs(a *app) *cobra.Command {
@@ -60,18 +60,18 @@ has for it), shape, bytes, file, tied_to and not_in_view (a reason; both only wh
 		RunE:              func(_ *cobra.Command, args []string) error { return a.list(opt, args[0]) },
 	}
 	opt.AddFlags(cmd.Flags())
-	completeFlag(cmd, "root", completeRoot)
+	opt.completeFlags(cmd)
 	return cmd
 }
 
 func (a *app) list(opt *ListOptions, source string) error {
-	plan, err := openPlan(source, view.Rules{Root: opt.Root})
+	plan, err := opt.open(source)
 	if err != nil {
 		return err
 	}
 	defer plan.Model.Close()
 	tensors := fileTensors(plan)
-	if opt.Root != "" {
+	if opt.changed() {
 		tensors = viewTensors(plan)
 	}
 	if opt.JSON {

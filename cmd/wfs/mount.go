@@ -15,7 +15,6 @@ import (
 	"wfs/formats/audit"
 	"wfs/formats/checkpoint"
 	"wfs/formats/tree"
-	"wfs/formats/view"
 	"wfs/fs"
 )
 
@@ -27,9 +26,9 @@ var (
 
 // MountOptions are the flags of wfs mount.
 type MountOptions struct {
+	ViewOptions
 	Foreground   bool
 	Layout       string
-	Root         string
 	RefuseUnsafe bool
 	AllowOther   bool
 	UID, GID     uint32
@@ -50,7 +49,7 @@ func newMountOptions() *MountOptions {
 func (o *MountOptions) AddFlags(flags *pflag.FlagSet) {
 	flags.BoolVarP(&o.Foreground, "foreground", "f", o.Foreground, "stay in the foreground and log to stderr")
 	flags.StringVar(&o.Layout, "layout", o.Layout, "full, hf (the root only, for serving) or tensors (single tensors only)")
-	flags.StringVar(&o.Root, "root", o.Root, "`key` of the state dict that the view takes; . takes everything")
+	o.ViewOptions.AddFlags(flags)
 	flags.BoolVar(&o.RefuseUnsafe, "refuse-unsafe", o.RefuseUnsafe, "refuse files whose pickles name what wfs scan calls dangerous")
 	flags.BoolVar(&o.AllowOther, "allow-other", o.AllowOther, "let other users read the mount")
 	flags.Uint32Var(&o.UID, "uid", o.UID, "numeric `id` of the owner of the files")
@@ -76,8 +75,10 @@ func (o *MountOptions) Validate() error {
 	if _, err := o.umask(); err != nil {
 		return err
 	}
-	_, err := o.level()
-	return err
+	if _, err := o.level(); err != nil {
+		return err
+	}
+	return o.ViewOptions.Validate()
 }
 
 func newMount(a *app) *cobra.Command {
@@ -118,7 +119,7 @@ file system that is local and not an overlay itself.`,
 	opt.AddFlags(cmd.Flags())
 	completeFlag(cmd, "layout", cobra.FixedCompletions(layouts, cobra.ShellCompDirectiveNoFileComp))
 	completeFlag(cmd, "log-level", cobra.FixedCompletions(logLevels, cobra.ShellCompDirectiveNoFileComp))
-	completeFlag(cmd, "root", completeRoot)
+	opt.completeFlags(cmd)
 	completeFlag(cmd, "option", completeOption)
 	for _, number := range []string{"uid", "gid", "umask"} {
 		completeFlag(cmd, number, cobra.NoFileCompletions)
@@ -171,7 +172,7 @@ func (a *app) serve(opt *MountOptions, source string, dir *os.File, ready func(n
 	if err != nil {
 		return err
 	}
-	plan, err := openPlan(source, view.Rules{Root: opt.Root})
+	plan, err := opt.open(source)
 	if err != nil {
 		return err
 	}

@@ -1,11 +1,44 @@
 package main
 
 import (
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
 	"wfs/formats"
 	"wfs/formats/view"
 )
 
-// openPlan opens a source and plans its view. Who gets the plan closes its Model.
+// ViewOptions are the flags that say which view of a source a command works on. Every
+// command that opens a source embeds them: a rule is a field, a flag and a line of rules
+// here, and then each command has it.
+type ViewOptions struct {
+	Root string
+}
+
+// AddFlags registers the flags. What is set already is their default.
+func (o *ViewOptions) AddFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&o.Root, "root", o.Root, "`key` of the state dict that the view takes; . takes everything")
+}
+
+// completeFlags has the shell complete the values. It is called after AddFlags.
+func (o *ViewOptions) completeFlags(cmd *cobra.Command) {
+	completeFlag(cmd, "root", completeRoot)
+}
+
+// Validate checks the flags and touches nothing.
+func (o *ViewOptions) Validate() error { return nil }
+
+// rules is what the flags ask of a view.
+func (o *ViewOptions) rules() view.Rules { return view.Rules{Root: o.Root} }
+
+// changed reports whether the flags ask for another view than that of the source alone:
+// then its keys are those to list.
+func (o *ViewOptions) changed() bool { return *o != ViewOptions{} }
+
+// open opens a source and plans its view. Who gets the plan closes its Model.
+func (o *ViewOptions) open(source string) (*view.Plan, error) { return openPlan(source, o.rules()) }
+
+// openPlan opens a source and plans the view that rules say.
 func openPlan(source string, rules view.Rules) (*view.Plan, error) {
 	raiseFileLimit()
 	model, err := formats.Open(source)

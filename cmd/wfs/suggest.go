@@ -1,11 +1,15 @@
 package main
 
 import (
+	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"wfs/formats/keys"
 )
 
 // Suggestions for a name that was mistyped. Cobra has some for commands, on lines of
@@ -56,7 +60,7 @@ func closest(typed string, names []string) []string {
 	var found []string
 	best := min(maxTypos, len(typed)/2)
 	for _, name := range names {
-		typos := distance(typed, name)
+		typos := keys.Distance(typed, name)
 		if len(typed) > 1 && strings.HasPrefix(name, typed) {
 			typos = 0
 		}
@@ -70,28 +74,18 @@ func closest(typed string, names []string) []string {
 	return found
 }
 
-// distance is the number of letters to insert, delete or replace that make b of a
-// (Levenshtein), where two neighbours that changed places count as one.
-func distance(a, b string) int {
-	rows := make([][]int, len(a)+1)
-	for i := range rows {
-		rows[i] = make([]int, len(b)+1)
-		rows[i][0] = i
+// noSuchKey is the error of a key or pattern that fits none of all, and names the nearest.
+func noSuchKey(path, typed string, all iter.Seq[string]) error {
+	if keys.IsPattern(typed) {
+		return fmt.Errorf("%s: no tensor matches %.200q (wfs ls lists them)", path, typed)
 	}
-	for j := range rows[0] {
-		rows[0][j] = j
+	near := keys.Nearest(typed, all)
+	for i, key := range near {
+		near[i] = fmt.Sprintf("%.200q", key)
 	}
-	for i := 1; i <= len(a); i++ {
-		for j := 1; j <= len(b); j++ {
-			replaced := rows[i-1][j-1]
-			if a[i-1] != b[j-1] {
-				replaced++
-			}
-			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, replaced)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
-			}
-		}
+	hint := didYouMean(near)
+	if hint == "" {
+		hint = " (wfs ls lists them)"
 	}
-	return rows[len(a)][len(b)]
+	return fmt.Errorf("%s: no tensor is called %.200q%s", path, typed, hint)
 }
