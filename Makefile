@@ -8,6 +8,7 @@
 # make lint       gofmt, go vet, staticcheck, the layers of the packages, a build for another machine
 # make install    into PREFIX: the binary, its manual page and completions, and the helpers of mount(8); make uninstall
 # make deb        dist/wfs_VERSION_ARCH.deb
+# make release    archives for Linux, macOS and Windows in dist/, with SHA256SUMS
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -27,9 +28,11 @@ SUDO        := $(if $(filter 0,$(shell id -u)),,sudo)
 export CGO_ENABLED := 0
 
 # The same bytes wherever it is built: no paths, and no state of a repository.
+GOBUILD = go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
+
 .PHONY: build
 build:
-	go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o wfs ./cmd/wfs
+	$(GOBUILD) -o wfs ./cmd/wfs
 
 # What the tests, the demo and the benchmark need, beside Go.
 
@@ -98,6 +101,9 @@ bench: build system .venv/torch .venv/keras .venv/bench
 	WFS=$(CURDIR)/wfs RATARMOUNT=$(CURDIR)/.venv/bench/bin/ratarmount BENCH_DIR="$$dir" ROWS='$(ROWS)' ROUNDS=$(ROUNDS) \
 	PYTHONDONTWRITEBYTECODE=1 HF_HUB_OFFLINE=1 .venv/torch/bin/python integration/bench/bench.py bench
 
+# Everything but fs/, and the commands that need it, is for these too.
+ELSEWHERE := darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+
 .PHONY: lint
 lint:
 	@unformatted=$$(gofmt -l cmd fs formats integration); \
@@ -105,7 +111,13 @@ lint:
 	go vet ./...
 	go run $(STATICCHECK) ./...
 	go test -count=1 -run '^TestLayers$$' ./formats
-	GOARCH=arm64 go build ./...
+	go vet cmd/wfs/packaging/archive.go
+	GOARCH=arm64 go vet ./...
+	GOARCH=arm64 go build -trimpath ./...
+	@set -e; for system in $(ELSEWHERE); do \
+		export GOOS=$${system%/*} GOARCH=$${system#*/}; echo "GOOS=$$GOOS GOARCH=$$GOARCH go vet, go build"; \
+		go vet ./cmd/... ./formats/...; go build -trimpath ./cmd/... ./formats/...; \
+	done
 
 # mount(8) looks for mount.wfs, and for mount.fuse.wfs, in /sbin alone; a PREFIX of one's own is kept to.
 SBINDIR   ?= $(if $(filter /usr /usr/local,$(PREFIX)),/sbin,$(PREFIX)/sbin)
@@ -143,6 +155,27 @@ deb:
 	DEB_VERSION='$(DEB_VERSION)' DEB_ARCH=$(DEB_ARCH) go run $(NFPM) package --config cmd/wfs/packaging/nfpm.yaml --packager deb \
 		--target dist/wfs_$(DEB_VERSION)_$(DEB_ARCH).deb
 	rm -rf dist/root
+
+# An archive for each system: the binary, its manual page and completions. The same bytes
+# wherever they are made by the same version of Go. The page and the completions are those of
+# the system that makes the archives.
+RELEASES := linux/amd64 linux/arm64 $(ELSEWHERE)
+
+.PHONY: release
+release: build
+	rm -rf dist/release
+	set -e; for system in $(RELEASES); do \
+		os=$${system%/*}; arch=$${system#*/}; name=wfs-$(VERSION)-$$os-$$arch; root=dist/release/$$name; suffix=; archive=tar.gz; \
+		if [ $$os = windows ]; then suffix=.exe; archive=zip; fi; \
+		mkdir -p $$root/completions; \
+		GOOS=$$os GOARCH=$$arch $(GOBUILD) -o $$root/wfs$$suffix ./cmd/wfs; \
+		cp LICENSE README.md $$root; \
+		./wfs man >$$root/wfs.1; \
+		./wfs completion bash >$$root/completions/wfs.bash; ./wfs completion zsh >$$root/completions/_wfs; ./wfs completion fish >$$root/completions/wfs.fish; \
+		go run cmd/wfs/packaging/archive.go $$root dist/release/$$name.$$archive; \
+		rm -r $$root; \
+	done
+	cd dist/release && sha256sum *.tar.gz *.zip >SHA256SUMS
 
 .PHONY: clean
 clean:

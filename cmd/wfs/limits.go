@@ -3,7 +3,6 @@ package main
 import (
 	"runtime"
 	"runtime/debug"
-	"syscall"
 )
 
 // collectLate lets the heap grow while headers are read, which make little garbage
@@ -28,14 +27,4 @@ func collectTight() {
 	var now runtime.MemStats
 	runtime.ReadMemStats(&now)
 	debug.SetMemoryLimit(int64(now.Sys-now.HeapReleased) + roomToServe)
-}
-
-// raiseFileLimit allows as many open files as the hard limit does: a directory
-// holds one descriptor for each of its files.
-func raiseFileLimit() {
-	var limit syscall.Rlimit
-	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) == nil && limit.Cur < limit.Max {
-		limit.Cur = limit.Max
-		syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit)
-	}
 }

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
-	"runtime"
 	"strings"
 )
 
@@ -31,27 +29,12 @@ type exitError int
 
 func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
-// The first thread is for the main goroutine, which does nothing but wait. A thread that
-// hangs in a source cannot end, not even by SIGKILL (fs/fuse/dev.c, request_wait_answer),
-// and a process whose first thread has not ended looks alive to ps and to wfs umount.
-func init() { runtime.LockOSThread() }
-
 func main() {
 	ensurePath()
 	collectLate()
 	code := make(chan int)
 	go func() { code <- run(os.Args, os.Stdout, os.Stderr) }()
 	os.Exit(<-code)
-}
-
-// defaultPath is for fusermount3 where nothing says what PATH is, as for the helper of a
-// mount unit (systemd.exec(5)).
-const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-func ensurePath() {
-	if os.Getenv("PATH") == "" {
-		os.Setenv("PATH", defaultPath)
-	}
 }
 
 // app is what a command has of the process that runs it.
@@ -81,14 +64,6 @@ func run(argv []string, stdout, stderr io.Writer) int {
 	}
 	a.complain(err)
 	return exitFailure
-}
-
-func (a *app) dispatch() error {
-	switch filepath.Base(a.argv[0]) {
-	case "mount.wfs", "mount.fuse.wfs": // mount(8) and fstab
-		return a.mountHelper(a.argv[1:])
-	}
-	return a.execute(a.argv[1:])
 }
 
 // complain prints an error: one line, whatever it says.

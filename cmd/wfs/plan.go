@@ -5,8 +5,12 @@ import (
 	"github.com/spf13/pflag"
 
 	"wfs/formats"
+	"wfs/formats/tree"
 	"wfs/formats/view"
 )
+
+// layouts are the words that --layout takes.
+var layouts = []string{tree.Full, tree.HF, tree.Tensors}
 
 // ViewOptions are the flags that say which view of a source a command works on. Every
 // command that opens a source embeds them: a rule is a field, a flag and a line of rules
@@ -40,7 +44,6 @@ func (o *ViewOptions) open(source string) (*view.Plan, error) { return openPlan(
 
 // openPlan opens a source and plans the view that rules say.
 func openPlan(source string, rules view.Rules) (*view.Plan, error) {
-	raiseFileLimit()
 	model, err := formats.Open(source)
 	if err != nil {
 		return nil, err

@@ -13,9 +13,9 @@ import (
 func newRoot(a *app) *cobra.Command {
 	var commands []*cobra.Command // in the order of the help, which cobra forgets
 	listed := func() []*cobra.Command { return commands }
-	commands = []*cobra.Command{
-		newMount(a), newUmount(a), newLs(a), newScan(a), newStatus(a), newCompletion(a), newMan(a, listed), newVersion(a),
-	}
+	commands = append(mountCommands(a),
+		newLs(a), newScan(a), newCompletion(a), newMan(a, listed), newVersion(a),
+	)
 	help := newHelp(a, listed)
 
 	var version bool
@@ -53,11 +53,7 @@ func newRoot(a *app) *cobra.Command {
 }
 
 // execute runs the command that args name.
-func (a *app) execute(args []string) error {
-	root := newRoot(a)
-	if fromMountFuse(root, args) {
-		return a.mountHelper(args)
-	}
+func execute(root *cobra.Command, args []string) error {
 	root.SetArgs(args)
 	cmd, err := root.ExecuteC()
 	var usage usageError
@@ -83,6 +79,9 @@ func noArgs(cmd *cobra.Command, args []string) error {
 }
 
 func unknownCommand(root *cobra.Command, name string) error {
+	if why := notHere(name); why != "" {
+		return usagef("unknown command %q: %s", name, why)
+	}
 	return usagef("unknown command %q%s", name, didYouMean(similarCommands(root, name)))
 }
 

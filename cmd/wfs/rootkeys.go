@@ -60,7 +60,9 @@ func askRootKeys(source, typed string) []cobra.Completion {
 		r.Close()
 		return nil
 	}
-	r.SetReadDeadline(time.Now().Add(rootKeysTimeout))
+	if r.SetReadDeadline(time.Now().Add(rootKeysTimeout)) != nil { // as on Windows
+		defer time.AfterFunc(rootKeysTimeout, func() { cmd.Process.Kill() }).Stop()
+	}
 	text, err := io.ReadAll(io.LimitReader(r, maxRootKeys*(maxRootKey+100)))
 	r.Close()
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"time"
 
 	"wfs/formats/segment"
@@ -50,7 +51,11 @@ func (s *spooled) Close() error {
 	if s.file == nil {
 		return nil
 	}
-	return s.file.Close()
+	err := s.file.Close()
+	if runtime.GOOS == "windows" {
+		err = errors.Join(err, os.Remove(s.file.Name()))
+	}
+	return err
 }
 
 // spool reads a pipe to its end.
@@ -67,7 +72,10 @@ func spool(name string, r io.Reader) (source.Source, error) {
 		return nil, err
 	}
 	n, err := copyToFile(f, head, r)
-	if err = errors.Join(os.Remove(f.Name()), err); err != nil {
+	if removed := os.Remove(f.Name()); runtime.GOOS != "windows" { // where an open file keeps its name
+		err = errors.Join(err, removed)
+	}
+	if err != nil {
 		f.Close()
 		return nil, err
 	}

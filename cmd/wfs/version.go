@@ -25,14 +25,14 @@ func newVersion(a *app) *cobra.Command {
 }
 
 func (a *app) printVersion() error {
-	goFuse := "?"
+	goFuse := "" // is linked where there are mounts
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, dep := range info.Deps {
 			if dep.Path == "github.com/hanwen/go-fuse/v2" {
-				goFuse = dep.Version
+				goFuse = "go-fuse " + dep.Version + "; "
 			}
 		}
 	}
-	_, err := fmt.Fprintf(a.stdout, "wfs %s; go-fuse %s; %s %s/%s\n", version, goFuse, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	_, err := fmt.Fprintf(a.stdout, "wfs %s; %s%s %s/%s\n", version, goFuse, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return err
 }

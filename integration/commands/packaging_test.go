@@ -1,9 +1,11 @@
 package commands
 
 import (
+	"archive/zip"
 	"bytes"
 	"compress/gzip"
 	"debug/elf"
+	"debug/pe"
 	"io"
 	"io/fs"
 	"os"
@@ -38,7 +40,7 @@ func copyRepository(t *testing.T, name string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), name)
 	harness.Must(t, os.Mkdir(dir, 0o755))
-	for _, part := range []string{"cmd", "fs", "formats", "go.mod", "go.sum", "Makefile", "LICENSE"} {
+	for _, part := range []string{"cmd", "fs", "formats", "go.mod", "go.sum", "Makefile", "LICENSE", "README.md"} {
 		if r := harness.Run(t, time.Minute, exec.Command("cp", "-r", filepath.Join(harness.Root(), part), dir)); r.Code != 0 {
 			t.Fatal(r.Stderr)
 		}
@@ -170,5 +172,47 @@ func TestDeb(t *testing.T) {
 	dpkg("--purge", "wfs")
 	if _, err := os.Lstat(filepath.Join(dir, "usr")); err == nil {
 		t.Errorf("purge leaves %q", installedFiles(t, filepath.Join(dir, "usr")))
+	}
+}
+
+// TestRelease makes the archives twice, in two places and of one commit's time, and they
+// are the same. That of this machine has a binary that runs.
+func TestRelease(t *testing.T) {
+	one, two := copyRepository(t, "one"), copyRepository(t, "somewhere-else")
+	makeIn(t, one, "release")
+	makeIn(t, two, "release")
+	dir := filepath.Join(one, "dist/release")
+	sums := harness.ReadFile(t, dir, "SHA256SUMS")
+	if !bytes.Equal(sums, harness.ReadFile(t, two, "dist/release/SHA256SUMS")) {
+		t.Error("two releases of one source differ")
+	}
+	check := exec.Command("sha256sum", "--check", "--strict", "SHA256SUMS")
+	check.Dir = dir
+	if r := harness.Run(t, time.Minute, check); r.Code != 0 {
+		t.Errorf("SHA256SUMS: %s%s", r.Stdout, r.Stderr)
+	}
+	want := []string{"SHA256SUMS"}
+	for _, system := range []string{"darwin-amd64.tar.gz", "darwin-arm64.tar.gz", "linux-amd64.tar.gz", "linux-arm64.tar.gz", "windows-amd64.zip", "windows-arm64.zip"} {
+		want = append(want, "wfs-v1.2-3-gabc-"+system)
+	}
+	checkFiles(t, dir, want...)
+	into := t.TempDir()
+	name := "wfs-v1.2-3-gabc-linux-" + runtime.GOARCH
+	if r := harness.Run(t, time.Minute, exec.Command("tar", "-xzf", filepath.Join(dir, name+".tar.gz"), "-C", into)); r.Code != 0 {
+		t.Fatal(r.Stderr)
+	}
+	checkFiles(t, filepath.Join(into, name), "LICENSE", "README.md", "completions/_wfs", "completions/wfs.bash", "completions/wfs.fish", "wfs", "wfs.1")
+	if r := harness.Run(t, time.Minute, exec.Command(filepath.Join(into, name, "wfs"), "ls", harness.Small(t))); r.Code != 0 || r.Stdout == "" {
+		t.Errorf("the wfs of the archive: exit code %d\n%s", r.Code, r.Stderr)
+	}
+	zipped, err := zip.OpenReader(filepath.Join(dir, "wfs-v1.2-3-gabc-windows-amd64.zip"))
+	harness.Must(t, err)
+	defer zipped.Close()
+	program, err := zipped.Open("wfs-v1.2-3-gabc-windows-amd64/wfs.exe")
+	harness.Must(t, err)
+	content, err := io.ReadAll(program)
+	harness.Must(t, err)
+	if f, err := pe.NewFile(bytes.NewReader(content)); err != nil || f.Machine != pe.IMAGE_FILE_MACHINE_AMD64 {
+		t.Errorf("wfs.exe: %v", err)
 	}
 }

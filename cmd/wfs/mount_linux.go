@@ -5,24 +5,18 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"wfs/formats/audit"
-	"wfs/formats/checkpoint"
 	"wfs/formats/tree"
 	"wfs/fs"
 )
 
-// layouts and logLevels are the words that flags of mount take.
-var (
-	layouts   = []string{tree.Full, tree.HF, tree.Tensors}
-	logLevels = []string{"error", "warn", "info", "debug"}
-)
+// logLevels are the words that --log-level takes.
+var logLevels = []string{"error", "warn", "info", "debug"}
 
 // MountOptions are the flags of wfs mount.
 type MountOptions struct {
@@ -213,26 +207,6 @@ func (a *app) serve(opt *MountOptions, source string, dir *os.File, ready func(n
 	notify("READY=1")
 	wait(server, mounted, signals, log)
 	log.Info("unmounted", "mountpoint", at)
-	return nil
-}
-
-func absolutePath(path string) string {
-	if abs, err := filepath.Abs(path); err == nil {
-		return abs
-	}
-	return path
-}
-
-// refuseUnsafe is an error where wfs scan would call a file dangerous.
-func refuseUnsafe(model *checkpoint.Model) error {
-	for report, err := range audit.Model(model) {
-		if err != nil {
-			return err
-		}
-		if reason := report.Dangerous(); reason != "" {
-			return fmt.Errorf("%s: refused by --refuse-unsafe: %s", report.Path, reason)
-		}
-	}
 	return nil
 }
 

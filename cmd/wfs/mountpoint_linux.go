@@ -134,18 +134,6 @@ func overlap(source, mountpoint string) error {
 	return nil
 }
 
-// realPath resolves links as far as the path exists.
-func realPath(path string) string {
-	path = absolutePath(path)
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		return real
-	}
-	if parent := filepath.Dir(path); parent != path {
-		return filepath.Join(realPath(parent), filepath.Base(path))
-	}
-	return path
-}
-
 // hangTimeout is how long a mount may take to answer before it counts as hung.
 const hangTimeout = 3 * time.Second
 
@@ -163,12 +151,4 @@ func stale(path string) bool {
 	case <-time.After(hangTimeout):
 		return false
 	}
-}
-
-func shortPath(err error) error {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		return fmt.Errorf("%s: %w", pe.Path, pe.Err)
-	}
-	return err
 }
