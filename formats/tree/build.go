@@ -236,7 +236,7 @@ func (b *builder) tensors(counted bool) {
 				dir, leaf := split.split(deep, t.Key)
 				link(dir, leaf, file)
 				link(raw, name, b.shared(b.raws, one, shard.Source, (*rawOf)(one), false))
-				if t.DType.NumPy() == "" && ops.Has(t.DType) {
+				if t.DType.NumPy() == "" && ops.Casts(t.DType, checkpoint.F32) {
 					if wide == nil {
 						wide = b.sub(root, "f32", ".npy")
 					}

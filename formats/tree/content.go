@@ -47,11 +47,7 @@ func (t *rawOf) Open() (segment.Data, error) { return t.Data, nil }
 func (t *rawOf) attributes() map[string]string { return attributes((*checkpoint.Tensor)(t)) }
 
 func (t *float32Of) wide() (segment.Data, error) {
-	data, ok := ops.Float32(t.Data, t.DType)
-	if !ok {
-		return nil, fmt.Errorf("dtype %s has no float32 form", t.DType)
-	}
-	return data, nil
+	return ops.Cast(t.Data, t.DType, checkpoint.F32)
 }
 
 // Size implements content.

@@ -1,15 +1,10 @@
-// Package ops computes tensors from tensors while they are read. Float32 widens the
-// floating-point dtypes that NumPy has no name for, exactly: each of their values is a
-// float32 too.
 package ops
 
 import (
-	"encoding/binary"
 	"math"
 	"sync"
 
 	"wfs/formats/checkpoint"
-	"wfs/formats/segment"
 )
 
 // format describes a small float: sign, exponent, mantissa, from the top.
@@ -30,9 +25,11 @@ const (
 	onlyFloat                // no NaN and no infinity
 )
 
-// The formats are those of OCP's "8-bit Floating Point Specification" 1.0 and
-// "Microscaling Formats" 1.0, and of ml_dtypes' README for the fnuz variants.
+// The formats are those of IEEE 754, of OCP's "8-bit Floating Point Specification" 1.0
+// and "Microscaling Formats" 1.0, and of ml_dtypes' README for the fnuz variants.
 var formats = map[checkpoint.DType]format{
+	checkpoint.F16:        {16, 5, 10, 15, false, ieee},
+	checkpoint.BF16:       {16, 8, 7, 127, false, ieee},
 	checkpoint.F8E5M2:     {8, 5, 2, 15, false, ieee},
 	checkpoint.F8E4M3:     {8, 4, 3, 7, false, finite},
 	checkpoint.F8E4M3FNUZ: {8, 4, 3, 8, false, negZero},
@@ -41,7 +38,7 @@ var formats = map[checkpoint.DType]format{
 	checkpoint.F4:         {4, 2, 1, 1, false, onlyFloat},
 }
 
-// value decodes one bit pattern.
+// value decodes one bit pattern. A NaN keeps sign and payload, and is quiet.
 func (f format) value(pattern uint32) float32 {
 	ones := uint32(1)<<f.exponent - 1
 	mantissa := pattern & (1<<f.mantissa - 1)
@@ -50,7 +47,10 @@ func (f format) value(pattern uint32) float32 {
 	if !f.unsigned && pattern>>(f.bits-1) != 0 {
 		sign = -1
 	}
-	nan := float32(math.NaN())
+	nan := math.Float32frombits(infinity | hidden>>1 | mantissa<<(23-f.mantissa))
+	if sign < 0 && f.special != negZero {
+		nan = math.Float32frombits(math.Float32bits(nan) | 1<<31)
+	}
 	switch {
 	case f.special == ieee && exponent == ones && mantissa == 0:
 		return float32(math.Inf(int(sign)))
@@ -66,12 +66,55 @@ func (f format) value(pattern uint32) float32 {
 	return float32(sign * math.Ldexp(float64(uint32(1)<<f.mantissa|mantissa), int(exponent)-f.bias-f.mantissa))
 }
 
-// tables holds, for each dtype, the float32 bits of every byte: one for each
-// pattern, or two for F4, whose first element is in the low half
+// The bits of a float32.
+const (
+	infinity = 0x7f800000
+	hidden   = 1 << 23 // the mantissa's bit that is not stored
+)
+
+// round is the pattern of the number nearest to a float32 given by its bits, the even one
+// of two that are as near. What lies beyond the largest number becomes an infinity, or that
+// number where the format has none: torch saturates so since its pull request 178817.
+// A NaN stays one and keeps its sign. Of 16 bits it keeps the upper end of its payload and
+// becomes quiet, as VCVTPS2PH and ARM's FCVT have it; of 8 it is all ones, as torch has it
+// (torch/headeronly/util/Float8_e5m2.h). The format has a sign, and is ieee or finite.
+func (f format) round(b uint32) uint32 {
+	sign, b := b>>31<<(f.bits-1), b&^(1<<31)
+	largest := uint32(1)<<(f.bits-1) - 2 // of finite
+	if f.special == ieee {
+		largest = (1<<f.exponent - 1) << f.mantissa // infinity
+	}
+	drop := 23 - f.mantissa
+	if b > infinity {
+		if f.bits == 8 {
+			return sign | 0x7f
+		}
+		return sign | largest | 1<<(f.mantissa-1) | b&(hidden-1)>>drop
+	}
+	rebias := uint32(127-f.bias) << 23
+	if b >= rebias+hidden { // a normal number there too: a carry goes into the exponent
+		b -= rebias
+	} else { // count in steps of the smallest
+		exponent := int(max(b>>23, 1))
+		if b >= hidden {
+			b = b&(hidden-1) | hidden
+		}
+		if drop += 127 - f.bias + 1 - exponent; drop > 25 {
+			return sign
+		}
+	}
+	return sign | min((b+1<<(drop-1)-1+b>>drop&1)>>drop, largest)
+}
+
+// tables holds, for each dtype of at most a byte, the float32 bits of every byte: one for
+// each pattern, or two for F4, whose first element is in the low half
 // (torch/headeronly/util/Float4_e2m1fn_x2.h).
 var tables = sync.OnceValue(func() map[checkpoint.DType]*[256]uint64 {
 	all := map[checkpoint.DType]*[256]uint64{}
 	for d, f := range formats {
+		if f.bits > 8 {
+			continue
+		}
 		table := new([256]uint64)
 		for b := range uint32(256) {
 			if f.bits == 4 {
@@ -84,42 +127,3 @@ var tables = sync.OnceValue(func() map[checkpoint.DType]*[256]uint64 {
 	}
 	return all
 })
-
-// Float32 serves d's elements as little-endian float32. ok is false for a dtype
-// that is not a float or that NumPy has a name for.
-func Float32(from segment.Data, d checkpoint.DType) (data segment.Data, ok bool) {
-	switch {
-	case d == checkpoint.BF16:
-		return &segment.Elementwise{From: from, In: 2, Out: 4, Apply: widenBF16}, true
-	case formats[d].bits == 0:
-		return nil, false
-	}
-	table := tables()[d]
-	if formats[d].bits == 4 {
-		return &segment.Elementwise{From: from, In: 1, Out: 8, Apply: func(dst, src []byte) {
-			for i, b := range src {
-				binary.LittleEndian.PutUint64(dst[8*i:], table[b])
-			}
-		}}, true
-	}
-	return &segment.Elementwise{From: from, In: 1, Out: 4, Apply: func(dst, src []byte) {
-		for i, b := range src {
-			binary.LittleEndian.PutUint32(dst[4*i:], uint32(table[b]))
-		}
-	}}, true
-}
-
-// widenBF16 puts the bits of a bfloat16 into the upper half of a float32, four at a time.
-func widenBF16(dst, src []byte) {
-	for ; len(src) >= 8; src, dst = src[8:], dst[16:] {
-		v := binary.LittleEndian.Uint64(src)
-		binary.LittleEndian.PutUint64(dst, v<<16&0xffff0000|v>>16<<48)
-		binary.LittleEndian.PutUint64(dst[8:], v>>16&0xffff0000|v>>48<<48)
-	}
-	for ; len(src) >= 2; src, dst = src[2:], dst[4:] {
-		binary.LittleEndian.PutUint32(dst, uint32(binary.LittleEndian.Uint16(src))<<16)
-	}
-}
-
-// Has reports whether Float32 widens d.
-func Has(d checkpoint.DType) bool { return d == checkpoint.BF16 || formats[d].bits != 0 }
