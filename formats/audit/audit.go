@@ -5,7 +5,7 @@
 //
 // How a byte travels: File has scanner.go look at the bytes: are they a zip (zip.go), a tar
 // (tar.go), a legacy file of torch, an array of NumPy, a compressed stream (compressed.go),
-// or anything that Python could unpickle? Each member, and what a stream inflates to, is
+// HDF5 or a configuration of Keras (keras.go), or anything that Python could unpickle? Each member, and what a stream inflates to, is
 // looked at in the same way. Pickles, one or several in a row, go to sequence.go; inspect.go
 // has package pickle load each as data, and joblib.go as joblib does; verdict.go judges
 // every global by its name, and calls.go some by what they are given. The bytes and texts
@@ -22,8 +22,6 @@ import (
 	"path"
 
 	"wfs/formats/checkpoint"
-	"wfs/formats/keras"
-	"wfs/formats/segment"
 	"wfs/formats/source"
 )
 
@@ -34,18 +32,6 @@ func File(src source.Source) (*Report, error) { return file(src, src.Path()) }
 func file(src source.Source, name string) (*Report, error) {
 	s := newScanner(src.Size())
 	err := s.look(src, "", 0, asFile)
-	// A file of Keras is searched for pickles too: one may be its user block.
-	if format := keras.Format(nil, nil); format.Detect(headOf(src), src) != checkpoint.No {
-		found, other := keras.Findings(src)
-		switch {
-		case other == nil:
-			s.keras(found)
-		case s.verdict == Allowed && err == nil:
-			err = other
-		default:
-			s.note("%v", other)
-		}
-	}
 	if err != nil && s.verdict == Dangerous { // what was found by then counts
 		s.note("%v", err)
 		err = nil
@@ -56,20 +42,6 @@ func file(src source.Source, name string) (*Report, error) {
 	report := s.report(name)
 	report.Path = src.Path()
 	return report, nil
-}
-
-// keras takes in what the configurations of a Keras file would do, and looks into what
-// they hold for torch.load.
-func (s *scanner) keras(found []keras.Finding) {
-	for _, f := range found {
-		s.note("%s", f.Text)
-		if f.RunsCode {
-			s.verdict = Dangerous
-		}
-		if f.Payload != nil {
-			s.lookInside(segment.Literal(f.Payload), "module in the configuration", 1, asPickle)
-		}
-	}
 }
 
 // Dir reports on every file below a directory, in its order. One that cannot be read is

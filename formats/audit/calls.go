@@ -1,6 +1,8 @@
 package audit
 
 import (
+	"maps"
+
 	"wfs/formats/pickle"
 )
 
@@ -11,7 +13,8 @@ import (
 
 // watched reports whether a global is judged by its calls.
 func watched(module, name string) bool {
-	return ruleOf(fullName(module, name)).judge != nil
+	rule := ruleOf(fullName(module, name))
+	return rule.judge != nil || rule.asClass
 }
 
 // judge is how one call of a function is judged. A call is settled if the function can do
@@ -23,23 +26,28 @@ type rule struct {
 	judge judge
 	// called reports whether it may stand nowhere but where it is called.
 	called bool
+	// asClass reports whether it is harmless where NumPy and joblib take it for the class of
+	// an array: they make one of no elements, and give it the bytes of the pickle.
+	asClass bool
 }
 
 func ruleOf(name string) rule {
 	switch name {
 	case "torch.storage._load_from_bytes":
-		return rule{loadsBytes, true}
+		return rule{judge: loadsBytes, called: true}
 	case "torch._tensor._rebuild_from_type", "torch._tensor._rebuild_from_type_v2",
 		"torch.tensor._rebuild_from_type", "torch.tensor._rebuild_from_type_v2":
-		return rule{rebuildsFromType, true}
+		return rule{judge: rebuildsFromType, called: true}
 	case "builtins.getattr":
-		return rule{getsAttribute, true}
+		return rule{judge: getsAttribute, called: true}
 	case "builtins.type":
-		return rule{asksType, false}
+		return rule{judge: asksType}
 	case "functools.partial":
-		return rule{keepsFunction, false}
+		return rule{judge: keepsFunction}
 	case "pickle.loads", "dill.loads", "cloudpickle.loads", "joblib.loads":
-		return rule{unpickles, false}
+		return rule{judge: unpickles}
+	case "numpy.memmap", "numpy.core.memmap.memmap", "numpy._core.memmap.memmap":
+		return rule{asClass: true}
 	}
 	return rule{}
 }
@@ -51,11 +59,14 @@ type judgement struct {
 	settled  map[string]int     // calls, by the name of the function
 	verdicts map[string]Verdict // the worst of its calls
 	reasons  map[string]string
+	classes  map[*pickle.Global]int // uses as the class of an array
 }
 
-// judgeCalls judges every call that the machine listed.
-func (s *scanner) judgeCalls(res *pickle.Result, st *Stream) judgement {
-	j := judgement{res: res, settled: map[string]int{}, verdicts: map[string]Verdict{}, reasons: map[string]string{}}
+// judgeCalls judges every call that the machine listed. classes is what joblib's wrappers
+// have as the class of their arrays.
+func (s *scanner) judgeCalls(res *pickle.Result, classes map[*pickle.Global]int, st *Stream) judgement {
+	j := judgement{res: res, settled: map[string]int{}, verdicts: map[string]Verdict{}, reasons: map[string]string{}, classes: map[*pickle.Global]int{}}
+	maps.Copy(j.classes, classes)
 	for _, o := range res.Calls {
 		g, ok := o.Callable.(*pickle.Global)
 		if !ok {
@@ -71,6 +82,11 @@ func (s *scanner) judgeCalls(res *pickle.Result, st *Stream) judgement {
 		if judge := ruleOf(name).judge; judge != nil {
 			settled, verdict, reason := judge(&j, o)
 			j.count(name, settled, verdict, reason)
+		}
+		if args := arguments(o); len(args) > 0 && (name == "numpy.core.multiarray._reconstruct" || name == "numpy._core.multiarray._reconstruct") {
+			if class, ok := args[0].(*pickle.Global); ok {
+				j.classes[class]++
+			}
 		}
 	}
 	return j
@@ -90,7 +106,10 @@ func (j *judgement) of(g *pickle.Global) (Verdict, string) {
 	verdict, reason := Judge(g.Module, g.Name)
 	name := fullName(g.Module, g.Name)
 	rule := ruleOf(name)
-	if rule.judge == nil {
+	switch {
+	case rule.asClass && !g.Called && g.Uses == j.classes[g]:
+		return Unknown, "on no list"
+	case rule.judge == nil:
 		return verdict, reason
 	}
 	if by := j.verdicts[name]; by > verdict {

@@ -37,6 +37,7 @@ func (s *scanner) read(data segment.Data, off int64, name string) reading {
 	}
 	res, err := s.load(data, off, s.options)
 	var arrays []int64
+	var classes map[*pickle.Global]int
 	switch {
 	case errors.Is(err, pickle.ErrCut):
 		res, err = s.readBoth(data, off)
@@ -49,7 +50,7 @@ func (s *scanner) read(data segment.Data, off int64, name string) reading {
 				other.res.Payloads = append(other.res.Payloads, res.Payloads...)
 				other.res.Calls = append(other.res.Calls, res.Calls...)
 			}
-			res, err, arrays = other.res, other.err, other.arrays
+			res, err, arrays, classes = other.res, other.err, other.arrays, other.classes
 		}
 	}
 	r := reading{err: err, arrays: arrays, ops: res.Ops}
@@ -75,7 +76,7 @@ func (s *scanner) read(data segment.Data, off int64, name string) reading {
 		}
 	}
 	r.end, r.payloads = res.End, res.Payloads
-	judged := s.judgeCalls(res, st)
+	judged := s.judgeCalls(res, classes, st)
 	r.payloads = append(r.payloads, judged.payloads...)
 	st.list(res.Globals, judged)
 	st.listCodes(res)

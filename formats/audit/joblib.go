@@ -33,16 +33,23 @@ func namesJoblib(res *pickle.Result) bool {
 type joblibReading struct {
 	res    *pickle.Result
 	arrays []int64
-	err    error
+	// classes is how often a global is the class of a wrapped array.
+	classes map[*pickle.Global]int
+	err     error
 }
 
 // readJoblib loads a pickle as joblib does.
 func (s *scanner) readJoblib(data segment.Data, off int64) joblibReading {
-	var r joblibReading
+	r := joblibReading{classes: map[*pickle.Global]int{}}
 	opt := s.options
 	opt.AfterBuild = func(o *pickle.Object, at int64) (int64, error) {
 		if !isJoblibWrapper(o.Callable) {
 			return at, nil
+		}
+		if class, ok := attribute(o, "subclass"); ok {
+			if g, ok := class.(*pickle.Global); ok {
+				r.classes[g]++
+			}
 		}
 		size, objects, err := wrappedSize(o)
 		switch {

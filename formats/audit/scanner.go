@@ -1,10 +1,12 @@
 package audit
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	"wfs/formats/deflate"
+	"wfs/formats/keras"
 	"wfs/formats/pickle"
 	"wfs/formats/segment"
 	"wfs/formats/torch"
@@ -65,6 +67,14 @@ func label(name string) string {
 	return name
 }
 
+// place is how what may be no pickle is called in a note.
+func place(name string) string {
+	if name == "" {
+		return "the file"
+	}
+	return name
+}
+
 // below is the name of a member of what is called name.
 func below(name, member string) string {
 	if name != "" {
@@ -98,6 +108,15 @@ func (s *scanner) look(data segment.Data, name string, depth int, how how) error
 		return nil
 	}
 	head := headOf(data)
+	err := s.container(data, head, name, depth, how)
+	if isHDF5(data, head, how) {
+		err = errors.Join(err, s.hdf5(data, name, depth))
+	}
+	return err
+}
+
+// container reports on bytes by what they begin with.
+func (s *scanner) container(data segment.Data, head []byte, name string, depth int, how how) error {
 	found := false
 	switch {
 	case torch.IsZip(head):
@@ -111,6 +130,8 @@ func (s *scanner) look(data segment.Data, name string, depth int, how how) error
 		s.legacy(data, name, depth)
 	case strings.HasPrefix(string(head), numpyMagic):
 		s.numpyFile(data, name, depth)
+	case how > asBytes && keras.MayBeJSON(head):
+		s.configuration(data, name, depth)
 	case s.compressed(data, head, name, depth):
 		s.atByteZero(data, name, depth)
 	default:

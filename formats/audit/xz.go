@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -13,32 +12,17 @@ import (
 // xzReader reads the blocks of an xz file (tukaani.org/xz/xz-file-format.txt), those of
 // LZMA2 alone. The library's own reader allocates whatever window a block claims.
 type xzReader struct {
-	in    *bufio.Reader
-	count *counter
+	in    *input
 	block io.Reader
 	start int64 // where the block's data begins
 	check int64 // bytes of the check after each block
 	err   error
 }
 
-// counter knows how much was read of it.
-type counter struct {
-	r io.Reader
-	n int64
-}
-
-// Read implements io.Reader.
-func (c *counter) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.n += int64(n)
-	return n, err
-}
-
 const xzHeaderLen = 12
 
-func newXZ(r io.Reader) (io.Reader, error) {
-	c := &counter{r: r}
-	x := &xzReader{in: bufio.NewReader(c), count: c}
+func newXZ(in *input) (io.Reader, error) {
+	x := &xzReader{in: in}
 	var header [xzHeaderLen]byte
 	if _, err := io.ReadFull(x.in, header[:]); err != nil {
 		return nil, err
@@ -57,9 +41,6 @@ func newXZ(r io.Reader) (io.Reader, error) {
 	return x, x.next()
 }
 
-// offset is how many bytes of the file were used.
-func (x *xzReader) offset() int64 { return x.count.n - int64(x.in.Buffered()) }
-
 var errXZ = errors.New("its block is not of LZMA2 alone")
 
 // next reads the header of a block (3.1), whose filter must be LZMA2 (5.3.1). io.EOF is
@@ -70,7 +51,7 @@ func (x *xzReader) next() error {
 		return err
 	}
 	if size == 0 {
-		return io.EOF
+		return x.index()
 	}
 	header := make([]byte, int(size)*4+3)
 	if _, err := io.ReadFull(x.in, header); err != nil {
@@ -96,8 +77,35 @@ func (x *xzReader) next() error {
 	if window > maxWindow {
 		return fmt.Errorf("its window has %d bytes, wfs holds %d", window, maxWindow)
 	}
-	x.start = x.offset()
+	x.start = x.in.offset()
 	x.block, err = lzma.Reader2Config{DictCap: int(max(window, lzma.MinDictCap))}.NewReader2(x.in)
+	return err
+}
+
+// index passes over the index (4) and the footer (2.1.2). It returns io.EOF.
+func (x *xzReader) index() error {
+	const indicator, crc, footer = 1, 4, 12
+	start := x.in.offset() - indicator
+	records, err := binary.ReadUvarint(x.in)
+	for ; err == nil && records > 0; records-- {
+		if _, err = binary.ReadUvarint(x.in); err == nil {
+			_, err = binary.ReadUvarint(x.in)
+		}
+	}
+	if err == nil {
+		_, err = x.in.Discard(int((4-(x.in.offset()-start)%4)%4 + crc + footer))
+	}
+	if err != nil {
+		return fmt.Errorf("its index: %w", noEOF(err))
+	}
+	return io.EOF
+}
+
+// noEOF is err where the end of the input is a fault.
+func noEOF(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
 	return err
 }
 
@@ -108,7 +116,7 @@ func (x *xzReader) Read(p []byte) (int, error) {
 		if n > 0 || err != io.EOF {
 			return n, err
 		}
-		padding := (4 - (x.offset()-x.start)%4) % 4
+		padding := (4 - (x.in.offset()-x.start)%4) % 4
 		if _, err := x.in.Discard(int(padding + x.check)); err != nil {
 			return 0, err
 		}

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"strings"
 
+	"wfs/formats/checkpoint"
+	"wfs/formats/keras"
 	"wfs/formats/pickle"
 	"wfs/formats/segment"
 	"wfs/formats/zip"
@@ -168,7 +170,7 @@ func (s *scanner) records(file segment.Data, z *zip.Archive, name string, depth 
 			s.note("%s%v", prefix(name), err)
 			if c := methodOf(rec); c.open != nil && n > 0 {
 				raw := &segment.Range{Src: file, Off: off, N: n}
-				if out, err := s.inflate(raw, c); len(out) > 0 {
+				if out, _, err := s.inflate(raw, c); len(out) > 0 {
 					if err != nil {
 						s.note("%s: %v: it is looked into as far as that", below(name, cut(rec.Name)), err)
 					}
@@ -231,8 +233,8 @@ func (s *scanner) hold(data segment.Data, head []byte, name string, how how) (se
 	}
 	guess, _ := pickle.GuessAt(string(head), data.Size())
 	pickled := guess != pickle.NotPickle || how == asPickle || pickle.LooksLikePickle(head)
-	if !pickled && !pickle.HasMagic(string(head)) {
-		return data, true // it is looked at, and no more
+	if !pickled && !pickle.HasMagic(string(head)) || keras.DetectHDF5(head, data) == checkpoint.Certain {
+		return data, true // it is looked at, and no more, or at any place
 	}
 	if data.Size() > zip.MaxInflated {
 		if !pickle.LooksLikePickle(head) {

@@ -77,9 +77,19 @@ type Datatype struct {
 	Dims []uint64
 	Base *Datatype
 
+	texts      []member // of a compound, those that hold bytes or texts
+	hidesTexts bool     // there are others, which Texts does not give
+	bytes      bool     // a variable-length sequence of single bytes
+
 	precision, offset uint // of narrow integers, in bits; zero for all others
 
 	padding uint8 // of strings: 0 ends in NUL, 1 padded with NUL, 2 with spaces
+}
+
+// member is a part of a compound type.
+type member struct {
+	at uint64
+	t  *Datatype
 }
 
 // Signed reports whether integers are.

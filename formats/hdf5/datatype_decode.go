@@ -158,6 +158,7 @@ func (t *Datatype) compound(c *cursor, version uint8, count, depth int) error {
 		if dims != 0 {
 			part.refuse("array in a compound type of version 1")
 		}
+		t.keepTexts(at, part)
 		if len(parts) < 3 {
 			parts, offsets = append(parts, part), append(offsets, at)
 		}
@@ -227,6 +228,8 @@ func (t *Datatype) varLen(c *cursor, flags uint32, depth int) error {
 		t.Kind, t.padding = KindVarString, uint8(flags>>4&15)
 	default:
 		t.refuse("variable-length sequences of %s", base.Class)
+		t.bytes = base.Class == ClassFixed && base.Size == 1
+		t.hidesTexts = !t.bytes && (base.HasTexts() || base.hidesTexts)
 	}
 	return nil
 }

@@ -56,21 +56,9 @@ func (a *Attribute) Value() (any, error) {
 // Strings returns the values of a dataset of strings, in C order. It is for small
 // ones: limit is the most bytes that the elements may take in the file.
 func (d *Dataset) Strings(limit int64) ([]string, error) {
-	if d.storage != "" {
-		return nil, &UnsupportedError{d.storage}
-	}
-	if d.size > limit {
-		return nil, &UnsupportedError{fmt.Sprintf("%d bytes of strings", d.size)}
-	}
-	// What was never written takes no bytes in the file, but would here.
-	if d.Dtype.Size == 0 || d.size > d.f.size && d.size > 1<<20 {
-		return nil, &UnsupportedError{fmt.Sprintf("%d bytes of strings in a file of %d", d.size, d.f.size)}
-	}
-	b := make([]byte, d.size)
-	if len(b) > 0 {
-		if _, err := d.readRaw(b, 0); err != nil {
-			return nil, err
-		}
+	b, err := d.readTexts(limit)
+	if err != nil {
+		return nil, err
 	}
 	d.m.mu.Lock()
 	defer d.m.mu.Unlock()

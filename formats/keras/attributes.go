@@ -30,7 +30,7 @@ func (w *walker) attrs(path string, obj hdf5.Object) error {
 		a := &list[i]
 		value := valueOf(a)
 		if path == "" && (a.Name == "model_config" || a.Name == "training_config") {
-			w.config(a.Name, value)
+			w.configs = append(w.configs, configOf(a.Name, value))
 		}
 		if w.bytes += sizeOf(value); w.bytes > maxAttributes {
 			value = "cut: the attributes are too large"
@@ -43,8 +43,8 @@ func (w *walker) attrs(path string, obj hdf5.Object) error {
 	return nil
 }
 
-// config remembers a configuration for the report, whole or with the reason why not.
-func (w *walker) config(name string, value any) {
+// configOf is a configuration for the report, whole or with the reason why not.
+func configOf(name string, value any) config {
 	c := config{where: name}
 	switch text, ok := value.(string); {
 	case !ok:
@@ -54,7 +54,7 @@ func (w *walker) config(name string, value any) {
 	default:
 		c.text = text
 	}
-	w.configs = append(w.configs, c)
+	return c
 }
 
 // valueOf is an attribute's value as JSON can hold it.

@@ -30,7 +30,15 @@ func Format(chunks *hdf5.ChunkCache, inflated *deflate.Cache) checkpoint.Format 
 // detect tells HDF5, and a zip with Keras's members. Programs that look at the
 // first bytes take HDF5 after a user block for something else, so others come before.
 func detect(prefix []byte, file segment.Data) checkpoint.Match {
-	if bytes.HasPrefix(prefix, []byte(signature)) || isArchive(prefix, file) {
+	if isArchive(prefix, file) {
+		return checkpoint.Certain
+	}
+	return DetectHDF5(prefix, file)
+}
+
+// DetectHDF5 tells HDF5 alone.
+func DetectHDF5(prefix []byte, file segment.Data) checkpoint.Match {
+	if bytes.HasPrefix(prefix, []byte(signature)) {
 		return checkpoint.Certain
 	}
 	head := make([]byte, len(signature))
@@ -50,16 +58,6 @@ func Open(src source.Source, chunks *hdf5.ChunkCache, inflated *deflate.Cache) (
 		return nil, err
 	}
 	return w.out, nil
-}
-
-// Findings is what loading the configurations in a file would run or import. HDF5 itself
-// holds no pickles.
-func Findings(src source.Source) ([]Finding, error) {
-	w, err := open(src, nil, nil)
-	if err != nil {
-		return nil, err
-	}
-	return judge(w.configs), nil
 }
 
 func open(src source.Source, chunks *hdf5.ChunkCache, inflated *deflate.Cache) (*walker, error) {

@@ -13,7 +13,8 @@ type Options struct {
 	// Lenient has the machine go on wherever one of Python's unpicklers might, and say so:
 	// it is for reports. A reader of values is better off with an error.
 	Lenient bool
-	// Watch chooses the globals whose calls are listed in Result.Calls.
+	// Watch chooses the globals whose calls are listed in Result.Calls, and the calls that
+	// have one as their first argument.
 	Watch func(module, name string) bool
 	// AfterBuild is told of each object that BUILD gives its state, and where the next
 	// opcode lies; it returns where reading goes on: some unpicklers step over raw bytes.

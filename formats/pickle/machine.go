@@ -228,13 +228,23 @@ func (m *machine) use(g *Global) {
 // maxCalls bounds the calls that are listed.
 const maxCalls = 100_000
 
+// isGivenWatched reports whether the first argument of a call is a watched global.
+func isGivenWatched(o *Object) bool {
+	args, ok := o.Args.(*Tuple)
+	if !ok || len(args.Items) == 0 {
+		return false
+	}
+	g, ok := args.Items[0].(*Global)
+	return ok && g.watched
+}
+
 // object records that unpickling would call what o is made by.
 func (m *machine) object(o *Object) {
 	g, named := o.Callable.(*Global)
 	if named {
 		g.Called = true
 	}
-	if m.watch != nil && (!named || g.watched) {
+	if m.watch != nil && (!named || g.watched || isGivenWatched(o)) {
 		if len(m.res.Calls) < maxCalls {
 			m.res.Calls = append(m.res.Calls, o)
 			m.budget -= 16

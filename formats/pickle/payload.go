@@ -19,27 +19,6 @@ const (
 	tailSize = 1 << 10
 )
 
-// magics begin the files and streams that hold pickles, or are made into such.
-var magics = []string{
-	"PK\x03\x04", "PK\x05\x06", "\x93NUMPY", // zip, NumPy
-	"\x1f\x8b", "BZh", "\xfd7zXZ\x00", "\x28\xb5\x2f\xfd", "\x04\x22\x4d\x18", "7z\xbc\xaf\x27\x1c", "ZF0x", // compressed
-	"\x78\x01", "\x78\x5e", "\x78\x9c", "\x78\xda", // zlib (RFC 1950 2.2)
-	"\x5d\x00\x00", // lzma alone
-}
-
-// HasMagic reports whether bytes begin like a zip, an array of NumPy, or a compressed stream.
-func HasMagic(head string) bool {
-	for _, m := range magics {
-		if strings.HasPrefix(head, m) {
-			return true
-		}
-	}
-	return isTar(head)
-}
-
-// isTar reports whether head is the header of a tar of POSIX or GNU.
-func isTar(head string) bool { return len(head) >= 262 && head[257:262] == "ustar" }
-
 // Payload is bytes, or text that stands for bytes, which may be a pickle or a file of
 // pickles themselves.
 type Payload struct {
@@ -147,6 +126,25 @@ func worthALook(head string, size int64) bool {
 		}
 		rest, size = rest[end:], size-int64(end) // the next pickle
 	}
+}
+
+// Readings are the ways in which bytes that are no part of a pickle may be one, or a file of
+// them: as they are, or as text that stands for bytes. There are none for most bytes.
+func Readings(data segment.Data) []Payload {
+	head, size := string(Head(data, 0)), data.Size()
+	var found []Payload
+	add := func(encoding Encoding) { found = append(found, Payload{Len: size, Encoding: encoding}) }
+	if worthALook(head, size) {
+		add(Bare)
+	}
+	var decoded [headSize]byte
+	if n, ok := latin1Head(decoded[:], head); ok && !isASCII(head) && worthALook(string(decoded[:n]), size) {
+		add(AsLatin1)
+	}
+	if isBase64Payload(head, size) {
+		add(AsBase64)
+	}
+	return found
 }
 
 // lookAt decides on bytes or text that begin with head and remembers what may be pickles.
