@@ -7,7 +7,7 @@ import (
 
 // Value is what a pickle holds, as data: None, bool, int64, *big.Int, float64,
 // string, Text, Line, Number, Bytes, *List, *Tuple, *Dict, *Set, *Global, *Object, *PersID,
-// Extension or Buffer. Shared values are shared pointers, and cycles occur.
+// Extension, Buffer, or a Compact. Shared values are shared pointers, and cycles occur.
 type Value = any
 
 // None is Python's None.
@@ -77,6 +77,21 @@ type Object struct {
 	// Items is what APPEND, APPENDS and ADDITEMS would add, Pairs what SETITEM(S) would.
 	Items []Value
 	Pairs
+}
+
+// Compact stands for the Object of a call that Options.Compact understood.
+type Compact interface {
+	// Object is the call with what BUILD, APPENDS and SETITEMS do to its result. It is the
+	// same Object each time, and from the first time on all that counts.
+	Object() *Object
+}
+
+// whole is v, or the Object that it stands for, which is about to be changed.
+func whole(v Value) Value {
+	if c, ok := v.(Compact); ok {
+		return c.Object()
+	}
+	return v
 }
 
 // PersID is a persistent id: in torch files a reference to a storage.
