@@ -35,17 +35,24 @@ func (m *machine) construct(op *Op) error {
 		}
 		m.push(m.global(module, name, op))
 	case Reduce:
-		v, err := m.popN(2)
+		callable, args, err := m.popPair()
 		if err != nil {
 			return err
 		}
-		m.object(&Object{Callable: v[0], Args: v[1], How: op.Code, Offset: op.Offset})
+		if m.compact != nil {
+			if c := m.compact(callable, args); c != nil {
+				m.budget -= costObject
+				m.push(c)
+				return nil
+			}
+		}
+		m.object(&Object{Callable: callable, Args: args, How: op.Code, Offset: op.Offset})
 	case NewObj:
-		v, err := m.popN(2)
+		callable, args, err := m.popPair()
 		if err != nil {
 			return err
 		}
-		m.object(&Object{Callable: v[0], Args: v[1], How: op.Code, Offset: op.Offset})
+		m.object(&Object{Callable: callable, Args: args, How: op.Code, Offset: op.Offset})
 	case NewObjEx:
 		v, err := m.popN(3)
 		if err != nil {
@@ -113,7 +120,7 @@ func (m *machine) build(op *Op) error {
 	if err != nil {
 		return err
 	}
-	switch t := target.(type) {
+	switch t := whole(target).(type) {
 	case *Object:
 		if t.State != nil {
 			state = &Tuple{[]Value{t.State, state}}

@@ -18,11 +18,15 @@ func (m *machine) container(op *Op) (done bool, err error) {
 	case EmptySet:
 		m.push(&Set{})
 	case Tuple1, Tuple2, Tuple3:
-		items, err := m.popN(int(op.Code-Tuple1) + 1)
-		if err != nil {
-			return true, err
+		n := int(op.Code-Tuple1) + 1
+		if len(m.stack)-m.fence() < n {
+			return true, errUnderflow
 		}
-		m.push(&Tuple{items})
+		at := len(m.stack) - n
+		m.budget -= costValue * int64(n)
+		t := newTuple(m.stack[at:])
+		m.stack = m.stack[:at]
+		m.push(t)
 	case TupleOp, ListOp, FrozenSet, DictOp:
 		values, err := m.popMark()
 		if err != nil {
@@ -60,6 +64,33 @@ func (m *machine) container(op *Op) (done bool, err error) {
 	return true, nil
 }
 
+// newTuple is a tuple of three values at most, which has them beside it: pickles are full of
+// sizes and strides.
+func newTuple(values []Value) *Tuple {
+	switch len(values) {
+	case 1:
+		t := &struct {
+			Tuple
+			room [1]Value
+		}{room: [1]Value(values)}
+		t.Items = t.room[:]
+		return &t.Tuple
+	case 2:
+		t := &struct {
+			Tuple
+			room [2]Value
+		}{room: [2]Value(values)}
+		t.Items = t.room[:]
+		return &t.Tuple
+	}
+	t := &struct {
+		Tuple
+		room [3]Value
+	}{room: [3]Value(values)}
+	t.Items = t.room[:]
+	return &t.Tuple
+}
+
 func (m *machine) collect(code Code, values []Value) error {
 	switch code {
 	case TupleOp:
@@ -87,7 +118,7 @@ func (m *machine) extend(values []Value) error {
 		return err
 	}
 	m.budget -= costSlot * int64(len(values))
-	switch t := target.(type) {
+	switch t := whole(target).(type) {
 	case *List:
 		t.Items = append(t.Items, values...)
 	case *Set:
@@ -112,7 +143,7 @@ func (m *machine) update(values []Value) error {
 	if err != nil || len(values) == 0 {
 		return err
 	}
-	switch t := target.(type) {
+	switch t := whole(target).(type) {
 	case *Dict:
 		m.fill(&t.Pairs, values)
 	case *Object:

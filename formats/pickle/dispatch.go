@@ -86,7 +86,7 @@ func (m *machine) step(op *Op) error {
 	case Put, BinPut, LongBinPut:
 		return m.put(op.Int)
 	case Memoize:
-		return m.put(m.entries)
+		return m.put(m.memo.entries)
 	case Get, BinGet, LongBinGet:
 		return m.get(op.Int)
 
@@ -195,8 +195,12 @@ func (m *machine) bytes(op *Op) {
 
 func (m *machine) persistent(op *Op, id Value) {
 	p := &PersID{ID: id, Offset: op.Offset}
-	m.res.PersIDs = append(m.res.PersIDs, p)
 	m.budget -= 56
+	if m.persID != nil {
+		m.persID(p)
+	} else {
+		m.res.PersIDs = append(m.res.PersIDs, p)
+	}
 	m.push(p)
 }
 

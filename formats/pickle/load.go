@@ -19,6 +19,13 @@ type Options struct {
 	// AfterBuild is told of each object that BUILD gives its state, and where the next
 	// opcode lies; it returns where reading goes on: some unpicklers step over raw bytes.
 	AfterBuild func(o *Object, at int64) (int64, error)
+	// Compact, where it is set, is shown what each REDUCE would call, and may return what is
+	// to stand for the result in place of an Object; nil for nothing. The pickle is then
+	// skimmed for the memo entries that it reads before it is read, and others are not kept:
+	// so the arguments of what Compact understood are garbage at once.
+	Compact func(callable, args Value) Compact
+	// PersID, where it is set, is told of each persistent id, and Result.PersIDs is empty.
+	PersID func(*PersID)
 }
 
 // defaultMemory leaves room below 512 MiB for the rest of the process, for files below
@@ -83,6 +90,10 @@ func Load(r io.ReaderAt, off, end int64, opt Options) (*Result, error) {
 	m.scan.frames = FramesRefused
 	if opt.Frames != nil {
 		m.scan.frames = *opt.Frames
+	}
+	m.compact, m.persID = opt.Compact, opt.PersID
+	if m.compact != nil && m.afterBuild == nil {
+		m.memo.keep(readFetched(r, off, end, m.scan.frames, m.maxOps), &m.budget)
 	}
 	err := m.run()
 	if err != nil {

@@ -10,19 +10,19 @@ type machine struct {
 	maxOps     int64
 	watch      func(module, name string) bool
 	afterBuild func(o *Object, at int64) (int64, error)
+	compact    func(callable, args Value) Compact
+	persID     func(*PersID)
 
 	scan    *Scanner
 	res     *Result
 	stack   []Value
 	marks   []int
-	memo    []Value // nil where nothing was put
-	sparse  map[int64]Value
+	memo    memo
 	globals map[[2]string]*Global
 	strings map[string]Value
 	budget  int64
 	start   int64
 	deepest int              // the stack has been
-	entries int64            // of the memo
 	shared  map[any]struct{} // containers that were read from the memo
 	known   map[payloadKey]bool
 }
@@ -144,6 +144,18 @@ func (m *machine) take(values []Value) []Value {
 	return append([]Value(nil), values...)
 }
 
+// popPair takes the last two values: the first of them, then the one on top.
+func (m *machine) popPair() (below, top Value, err error) {
+	n := len(m.stack)
+	if n-m.fence() < 2 {
+		return nil, nil, errUnderflow
+	}
+	m.budget -= 2 * costValue
+	below, top = m.stack[n-2], m.stack[n-1]
+	m.stack = m.stack[:n-2]
+	return below, top, nil
+}
+
 // popN takes the last n values as a new slice.
 func (m *machine) popN(n int) ([]Value, error) {
 	if len(m.stack)-m.fence() < n {
@@ -155,48 +167,20 @@ func (m *machine) popN(n int) ([]Value, error) {
 	return values, nil
 }
 
-// maxDense is how far beyond its end the memo grows as a slice.
-const maxDense = 1 << 12
-
-// put stores the top of the stack in the memo. An index may be anything, so one
-// far beyond the others costs no more than itself.
+// put stores the top of the stack in the memo.
 func (m *machine) put(index int64) error {
 	v, err := m.top()
 	if err != nil {
 		return err
 	}
-	if index >= int64(len(m.memo))+maxDense {
-		if m.sparse == nil {
-			m.sparse = map[int64]Value{}
-		}
-		if m.sparse[index] == nil {
-			m.entries++
-		}
-		m.sparse[index] = v
-		m.budget -= costPair
-		return nil
-	}
-	for int64(len(m.memo)) <= index {
-		m.memo = append(m.memo, nil)
-		m.budget -= costSlot
-	}
-	if m.memo[index] == nil && m.sparse[index] == nil {
-		m.entries++
-	}
-	m.memo[index] = v
+	m.budget -= m.memo.put(index, v)
 	return nil
 }
 
 func (m *machine) get(index int64) error {
-	var v Value
-	if index < int64(len(m.memo)) {
-		v = m.memo[index]
-	}
-	if v == nil {
-		v = m.sparse[index]
-	}
-	if v == nil {
-		return fmt.Errorf("%w %d", ErrMemo, index)
+	v, err := m.memo.get(index)
+	if err != nil {
+		return err
 	}
 	m.share(v)
 	m.push(v)

@@ -64,6 +64,7 @@ type Scanner struct {
 	pos      int   // in window
 	readSize int
 	frames   Frames
+	skims    bool  // no texts are wanted
 	frame    int64 // where the frame ends that was announced last, 0 for none
 }
 
@@ -250,7 +251,9 @@ func (s *Scanner) payload(op *Op, n int) error {
 	if err != nil {
 		return err
 	}
-	op.Text = string(b[:held])
+	if !s.skims {
+		op.Text = string(b[:held])
+	}
 	s.skip(op.Len)
 	return nil
 }

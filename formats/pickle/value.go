@@ -7,7 +7,7 @@ import (
 
 // Value is what a pickle holds, as data: None, bool, int64, *big.Int, float64,
 // string, Text, Line, Number, Bytes, *List, *Tuple, *Dict, *Set, *Global, *Object, *PersID,
-// Extension or Buffer. Shared values are shared pointers, and cycles occur.
+// Extension, Buffer, or a Compact. Shared values are shared pointers, and cycles occur.
 type Value = any
 
 // None is Python's None.
@@ -79,6 +79,21 @@ type Object struct {
 	Pairs
 }
 
+// Compact stands for the Object of a call that Options.Compact understood.
+type Compact interface {
+	// Object is the call with what BUILD, APPENDS and SETITEMS do to its result. It is the
+	// same Object each time, and from the first time on all that counts.
+	Object() *Object
+}
+
+// whole is v, or the Object that it stands for, which is about to be changed.
+func whole(v Value) Value {
+	if c, ok := v.(Compact); ok {
+		return c.Object()
+	}
+	return v
+}
+
 // PersID is a persistent id: in torch files a reference to a storage.
 type PersID struct {
 	ID     Value
@@ -98,7 +113,8 @@ type Pair struct{ Key, Value Value }
 // is set twice: the first place, the last value.
 type Pairs struct {
 	list  []Pair
-	index map[any]int
+	text  map[string]int // the places of keys that are text
+	index map[any]int    // of all others
 }
 
 // List returns the entries.
@@ -120,17 +136,32 @@ func (p *Pairs) set(key, value Value) {
 		return
 	}
 	if p.index == nil {
-		p.index = make(map[any]int, 4*smallDict)
+		p.text, p.index = make(map[string]int, 4*smallDict), map[any]int{}
 		for i := range p.list {
-			p.index[hashable(p.list[i].Key)] = i
+			p.place(hashable(p.list[i].Key), i)
 		}
 	}
-	if i, ok := p.index[k]; ok {
+	if i := p.place(k, len(p.list)); i < len(p.list) {
 		p.list[i].Value = value
 		return
 	}
-	p.index[k] = len(p.list)
 	p.list = append(p.list, Pair{key, value})
+}
+
+// place is where the entry of a key is, which is at if there was none.
+func (p *Pairs) place(key any, at int) int {
+	if s, ok := key.(string); ok {
+		if i, known := p.text[s]; known {
+			return i
+		}
+		p.text[s] = at
+		return at
+	}
+	if i, known := p.index[key]; known {
+		return i
+	}
+	p.index[key] = at
+	return at
 }
 
 // bytesKey, bigKey and tupleKey keep keys of different types apart.

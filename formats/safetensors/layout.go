@@ -32,7 +32,7 @@ type Layout struct {
 // NewLayout lays out tensors. Those whose dtype the format does not have are left
 // out, and returned with the reason.
 func NewLayout(tensors []checkpoint.Entry, metadata map[string]string) (*Layout, []checkpoint.Omitted, error) {
-	l := &Layout{metadata: metadata}
+	l := &Layout{metadata: metadata, tensors: make([]checkpoint.Entry, 0, len(tensors))}
 	var omitted []checkpoint.Omitted
 	for _, t := range tensors {
 		if !t.DType.InSafetensors() {
@@ -42,7 +42,7 @@ func NewLayout(tensors []checkpoint.Entry, metadata map[string]string) (*Layout,
 		l.tensors = append(l.tensors, t)
 	}
 	l.rename()
-	slices.SortStableFunc(l.tensors, func(a, b checkpoint.Entry) int {
+	slices.SortFunc(l.tensors, func(a, b checkpoint.Entry) int {
 		if a.DType != b.DType {
 			return int(b.DType) - int(a.DType)
 		}

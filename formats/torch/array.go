@@ -3,6 +3,7 @@ package torch
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"wfs/formats/checkpoint"
 	"wfs/formats/segment"
@@ -12,27 +13,31 @@ import (
 type storage struct {
 	data  segment.Data
 	dtype checkpoint.DType // of the storage class; U8 where it is untyped
-	// id tells storages of one file apart, and the parts of one that are views.
+	// id and number tell storages of one file apart, and the parts of one that are views.
 	id string
-	// key is of the storage in the inventory of the file, the same for all its parts.
-	key string
+	// number is one more than the place in the inventory of the file, the same for all the
+	// parts of a storage; 0 for one that is in no inventory.
+	number int
 	// swap is the bytes of the big-endian numbers in it, 0 where they are little
 	// endian. torch swaps by the storage's class, so an untyped one stays as it is
 	// (torch/storage.py, UntypedStorage.byteswap).
 	swap int64
+	// ref is what the pickle says of a storage that is not opened yet. Of such a one nothing
+	// but the dtype is known.
+	ref *storageRef
 }
 
 // array is a rebuilt tensor: a strided view of a storage.
 type array struct {
 	storage *storage
 	dtype   checkpoint.DType
-	offset  int64 // of the first element, in elements of dtype
-	size    []int64
-	stride  []int64          // in elements of dtype
+	to      checkpoint.DType // what the numbers are converted to, Invalid for nothing
 	conj    bool             // the imaginary parts are to be negated
 	neg     bool             // the numbers are to be negated
-	to      checkpoint.DType // what the numbers are converted to, Invalid for nothing
-	asSaved string           // the dtype that torch would convert them to, and wfs does not
+	offset  int64            // of the first element, in elements of dtype
+	size    []int64
+	stride  []int64 // in elements of dtype
+	asSaved string  // the dtype that torch would convert them to, and wfs does not
 	// logical is the tensor's own size where its numbers are packed several in a byte, and
 	// size counts bytes.
 	logical []int64
@@ -116,12 +121,20 @@ func (a *array) shape() ([]int64, error) {
 // identity is equal for arrays with the same bytes in the same place.
 func (a *array) identity() string {
 	b := append([]byte(a.storage.id), 0, byte(a.dtype), byte(a.to), b2(a.conj)|b2(a.neg)<<1)
+	b = binary.AppendVarint(b, int64(a.storage.number))
 	b = binary.AppendVarint(b, a.offset)
 	for i := range a.size {
 		b = binary.AppendVarint(b, a.size[i])
 		b = binary.AppendVarint(b, a.stride[i])
 	}
 	return string(b)
+}
+
+// same reports whether the identities of a and b are equal.
+func (a *array) same(b *array) bool {
+	return a.storage.number == b.storage.number && a.storage.id == b.storage.id &&
+		a.dtype == b.dtype && a.to == b.to && a.conj == b.conj && a.neg == b.neg && a.offset == b.offset &&
+		slices.Equal(a.size, b.size) && slices.Equal(a.stride, b.stride)
 }
 
 func b2(v bool) byte {

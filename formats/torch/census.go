@@ -9,13 +9,23 @@ import (
 	"wfs/formats/segment"
 )
 
-// storages are the records that belong to a pickle of the archive: data/0 to data.pkl.
-func (a *archive) storages() map[string]int64 {
-	all := make(map[string]int64, len(a.byName))
-	for name, i := range a.byName {
-		dir, _, below := strings.Cut(name, "/")
-		if _, of := a.byName[dir+".pkl"]; below && of && i != twice {
-			all[name] = a.Records[i].Size
+// storages are the records that belong to a pickle of the archive: data/0 to data.pkl. Their
+// places are those of the records.
+func (a *archive) storages() []int64 {
+	all := make([]int64, len(a.Records))
+	last, of := "", false
+	for i := range a.Records {
+		all[i] = noStorage
+		dir, _, below := strings.Cut(a.Records[i].Name[len(a.prefix):], "/")
+		if !below {
+			continue
+		}
+		if dir != last {
+			last = dir
+			_, of = a.find(dir + ".pkl")
+		}
+		if n, _ := a.find(a.Records[i].Name[len(a.prefix):]); of && n != twice {
+			all[i] = a.Records[i].Size
 		}
 	}
 	return all
@@ -25,8 +35,8 @@ func (a *archive) storages() map[string]int64 {
 // named as omitted: no tensor is to vanish without a word. "" where there are none.
 func (c *collector) census() string {
 	count, size := 0, int64(0)
-	for key, n := range c.inventory {
-		if !c.used[key] {
+	for i, n := range c.inventory {
+		if n != noStorage && !c.used[i] {
 			count++
 			size += n
 		}
@@ -57,12 +67,12 @@ func (c *collector) account(v pickle.Value, depth int) {
 	}
 	if id, ok := v.(*pickle.PersID); ok {
 		if s, err := c.storage(id); err == nil {
-			c.used[s.key] = true
+			c.use(s)
 		}
 		return
 	}
 	if t, ok := c.tensor(v); ok && t.array != nil {
-		c.used[t.array.storage.key] = true
+		c.use(t.array.storage)
 		return
 	}
 	if !container(v) {

@@ -55,7 +55,7 @@ func (n namer) unique(name string) string {
 // that may be anything. bare is a state that has no name in the object, which goes by the
 // object's own.
 func members(v pickle.Value, yield func(name string, v pickle.Value) bool) (bare pickle.Value) {
-	obj, isObject := v.(*pickle.Object)
+	obj, isObject := whole(v).(*pickle.Object)
 	if !isObject {
 		list, _ := items(v)
 		if numbered(list, yield) {

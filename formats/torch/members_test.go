@@ -18,8 +18,8 @@ func walked(t *testing.T, program string) (*collector, string) {
 	if err != nil {
 		t.Fatalf("%q: %v", program, err)
 	}
-	r := newResolver(file, nil, func(ref storageRef) (*storage, error) {
-		return &storage{data: floats(1), dtype: ref.dtype, id: ref.key, key: ref.key}, nil
+	r := newResolver(file, nil, func(ref storageRef) (storage, error) {
+		return storage{data: floats(1), dtype: ref.dtype, id: ref.key}, nil
 	}, len(res.PersIDs))
 	c := newCollector(r, file.Size())
 	c.walk("", res.Value, 0)

@@ -22,7 +22,7 @@ type module struct {
 // asModule recognises a module by the attributes that every one has
 // (torch/nn/modules/module.py, Module.__init__).
 func asModule(v pickle.Value) (*module, bool) {
-	obj, ok := v.(*pickle.Object)
+	obj, ok := whole(v).(*pickle.Object)
 	if !ok {
 		return nil, false
 	}
@@ -215,7 +215,7 @@ func (c *collector) submodules(
 // those of a state dict where it holds one, or else the places that they have in it.
 func (c *collector) opaque(path string, v pickle.Value, depth int) {
 	inner, found, known := v, c.found(), false
-	if obj, ok := v.(*pickle.Object); ok {
+	if obj, ok := whole(v).(*pickle.Object); ok {
 		if inner, known = stateDictIn(obj); !known {
 			inner = v
 			for _, p := range attributes(obj.State) {

@@ -132,7 +132,7 @@ func openZip(file segment.Data, cache *deflate.Cache, opt pickle.Options) (pickl
 	}
 	r.inventory = a.storages()
 	var more []extra
-	if _, script := a.byName["constants.pkl"]; script {
+	if _, script := a.find("constants.pkl"); script {
 		consts, cr, err := a.load("constants", opt)
 		if err != nil {
 			return nil, nil, nil, err
@@ -154,9 +154,10 @@ func (a *archive) load(name string, opt pickle.Options) (pickle.Value, *resolver
 	if data, err = zip.Hold(data); err != nil {
 		return nil, nil, fmt.Errorf("record %s%s.pkl: %w", a.prefix, name, err)
 	}
-	res, err := pickle.Load(data, 0, data.Size(), opt)
+	r := newResolver(data, a.cache, a.storageReader(name), len(a.Records))
+	res, err := pickle.Load(data, 0, data.Size(), r.options(opt))
 	if err != nil {
 		return nil, nil, fmt.Errorf("record %s%s.pkl: %w", a.prefix, name, err)
 	}
-	return res.Value, newResolver(data, a.cache, a.storageReader(name), len(res.PersIDs)), nil
+	return res.Value, r, nil
 }

@@ -43,22 +43,31 @@ type part struct {
 type resolver struct {
 	file     segment.Data // the bytes that offsets of lazy pickle payloads refer to
 	cache    *deflate.Cache
-	resolve  func(storageRef) (*storage, error)
+	resolve  func(storageRef) (storage, error)
 	old      func(id pickle.Value) (tensorValue, bool) // tensors of the tar format
-	storages map[string]*storage
+	storages map[storageKey]*storage
+	numbered []*storage // those whose key is a number, and no view
+	makers   map[*pickle.Global]maker
+	classes  map[*pickle.Global]storageRef // but for key and count
+	numbers  []int64                       // scratch
+	shared   []int64                       // size and stride of the last tensor
 	seen     map[*pickle.Object]tensorValue
 	depth    int // of files nested in _load_from_bytes
-	// inventory is the bytes of each storage of the file, by storage.key.
-	inventory map[string]int64
-	count     int // of storages, to make tables of that size
+	// inventory is the bytes of each storage of the file, by storage.number less one;
+	// noStorage where that is of something else.
+	inventory []int64
+	count     int // of storages, about as many as there are tensors, to make tables of that size
 }
 
-// newResolver makes a resolver for a pickle that refers to count storages, about as
-// many as it has tensors.
-func newResolver(file segment.Data, cache *deflate.Cache, resolve func(storageRef) (*storage, error), count int) *resolver {
+// noStorage is in an inventory where no storage is.
+const noStorage = -1
+
+// newResolver makes a resolver for a pickle in a file of count storages.
+func newResolver(file segment.Data, cache *deflate.Cache, resolve func(storageRef) (storage, error), count int) *resolver {
 	return &resolver{
 		file: file, cache: cache, resolve: resolve, count: count,
-		storages: make(map[string]*storage, count), seen: make(map[*pickle.Object]tensorValue, count),
+		storages: map[storageKey]*storage{}, seen: map[*pickle.Object]tensorValue{},
+		makers: map[*pickle.Global]maker{}, classes: map[*pickle.Global]storageRef{},
 	}
 }
 
@@ -70,6 +79,13 @@ const maxWraps = 32
 func (r *resolver) tensor(v pickle.Value) (tensorValue, bool) { return r.unwrap(v, 0) }
 
 func (r *resolver) unwrap(v pickle.Value, level int) (tensorValue, bool) {
+	v = whole(v)
+	if t, ok := v.(*rebuilt); ok {
+		if err := r.open(t.array.storage); err != nil {
+			return failed(err), true
+		}
+		return tensorValue{array: &t.array}, true
+	}
 	if id, ok := v.(*pickle.PersID); ok && r.old != nil {
 		return r.old(id.ID)
 	}
@@ -89,15 +105,21 @@ func (r *resolver) unwrap(v pickle.Value, level int) (tensorValue, bool) {
 	}
 	t, ok, err := r.rebuild(obj, name, level)
 	if err != nil {
-		t, ok = tensorValue{omit: err.Error()}, true
-		if damaged := (errDamaged{}); errors.As(err, &damaged) {
-			t.damage = damaged.error
-		}
+		t, ok = failed(err), true
 	}
 	if ok {
 		r.seen[obj] = t
 	}
 	return t, ok
+}
+
+// failed is a tensor that cannot be shown.
+func failed(err error) tensorValue {
+	t := tensorValue{omit: err.Error()}
+	if damaged := (errDamaged{}); errors.As(err, &damaged) {
+		t.damage = damaged.error
+	}
+	return t
 }
 
 var errArguments = errors.New("its arguments are not those that torch writes")

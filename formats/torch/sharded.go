@@ -56,7 +56,7 @@ func (r *resolver) sharded(state pickle.Value, level int) (tensorValue, error) {
 
 // attribute is one of an object's attributes, nil where it has none of that name.
 func attribute(v pickle.Value, name string) pickle.Value {
-	obj, ok := v.(*pickle.Object)
+	obj, ok := whole(v).(*pickle.Object)
 	if !ok {
 		return nil
 	}

@@ -33,24 +33,9 @@ func (r *resolver) storage(v pickle.Value) (*storage, error) {
 		if err != nil {
 			return nil, err
 		}
-		// One key may be named with several dtypes (empty storages do).
-		id := ref.dtype.String() + "/" + ref.key
-		if ref.view != nil {
-			id += "/" + ref.view.key
-		}
-		if s, ok := r.storages[id]; ok {
-			return s, nil
-		}
-		s, err := r.resolve(ref)
-		if err != nil {
-			return nil, errDamaged{err}
-		}
-		if r.depth > 0 { // keys are unique in their own file only
-			s.id, s.key = fmt.Sprintf("%p/%s", r, s.id), ""
-		}
-		r.storages[id] = s
-		return s, nil
-	case *pickle.Object:
+		s := r.intern(ref)
+		return s, r.open(s)
+	case *pickle.Object, *rebuilt:
 		t, ok := r.unwrap(v, 0)
 		if ok && t.damage != nil {
 			return nil, errDamaged{t.damage}
@@ -63,6 +48,100 @@ func (r *resolver) storage(v pickle.Value) (*storage, error) {
 		}
 	}
 	return nil, errors.New("it has no storage that wfs knows")
+}
+
+// storageKey tells the storages of a pickle apart. One key may be named with several dtypes
+// (empty storages do).
+type storageKey struct {
+	dtype     checkpoint.DType
+	key, view string
+}
+
+// intern is the one storage that is named like this. It is not opened yet: in a legacy file
+// it is known after the pickle only where it lies.
+func (r *resolver) intern(ref storageRef) *storage {
+	slot, known := (**storage)(nil), storageKey{dtype: ref.dtype, key: ref.key}
+	if ref.view != nil {
+		known.view = ref.view.key
+	} else if n, ok := decimal(ref.key, maxNumbered*r.count); ok {
+		for n >= len(r.numbered) {
+			r.numbered = append(r.numbered, nil)
+		}
+		if slot = &r.numbered[n]; *slot != nil && (*slot).dtype == ref.dtype {
+			return *slot
+		}
+	}
+	if s := r.storages[known]; s != nil {
+		return s
+	}
+	s := &storage{dtype: ref.dtype, ref: &ref}
+	if slot != nil && *slot == nil {
+		*slot = s
+	} else {
+		r.storages[known] = s
+	}
+	return s
+}
+
+// maxNumbered is how many times as large as their count the numbers of storages may be to
+// be found by them: torch counts from 0.
+const maxNumbered = 2
+
+// decimal reads a number below limit as torch writes it for a key.
+func decimal(key string, limit int) (int, bool) {
+	if len(key) == 0 || len(key) > 9 || key[0] == '0' && len(key) > 1 {
+		return 0, false
+	}
+	n := 0
+	for i := range len(key) {
+		c := key[i]
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = 10*n + int(c-'0')
+	}
+	return n, n < limit
+}
+
+// open finds the bytes of a storage that was named.
+func (r *resolver) open(s *storage) error {
+	if s.ref == nil {
+		return nil
+	}
+	opened, err := r.resolve(*s.ref)
+	if err != nil {
+		return errDamaged{err}
+	}
+	if r.depth > 0 { // keys are unique in their own file only
+		opened.id, opened.number = fmt.Sprintf("%p/%s", r, opened.id), 0
+	}
+	*s = opened
+	return nil
+}
+
+// storageID is the function of that name for what torch writes today, whose classes it
+// remembers.
+func (r *resolver) storageID(id pickle.Value) (storageRef, error) {
+	t, ok := id.(*pickle.Tuple)
+	if !ok || len(t.Items) != 5 || t.Items[0] != "storage" {
+		return storageID(id)
+	}
+	class, isGlobal := t.Items[1].(*pickle.Global)
+	key, isText := t.Items[2].(string)
+	count, isInt := integer(t.Items[4])
+	if !isGlobal || !isText || !isInt || count < 0 {
+		return storageID(id)
+	}
+	ref, known := r.classes[class]
+	if !known {
+		ref, err := storageID(id)
+		if err == nil {
+			r.classes[class] = ref
+		}
+		return ref, err
+	}
+	ref.key, ref.count = key, count
+	return ref, nil
 }
 
 // storageID reads ('storage', class, key, location, numel[, view]).

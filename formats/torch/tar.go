@@ -43,6 +43,7 @@ func IsTar(prefix []byte) bool {
 // oldTensors is the tables of torch's first format: storages and tensors by their key.
 type oldTensors struct {
 	storages map[int64]*storage
+	sizes    []int64 // of the storages that are no views, by their number
 	tensors  map[int64]*array
 }
 
@@ -100,11 +101,7 @@ func openTar(file segment.Data) (pickle.Value, *resolver, error) {
 	}
 	r := newResolver(members["pickle"], nil, noStorages, len(old.storages))
 	r.old = old.find
-	r.inventory = make(map[string]int64, len(old.storages))
-	for _, s := range old.storages {
-		r.inventory[s.key] = max(r.inventory[s.key], s.data.Size())
-	}
-
+	r.inventory = old.sizes
 	return root.Value, r, nil
 }
 
@@ -137,7 +134,14 @@ func (o *oldTensors) readStorages(s *stream) error {
 			return fmt.Errorf("storage %d claims %d elements, %d bytes are left", key, count, s.file.Size()-s.at)
 		}
 		data := &segment.Range{Src: s.file, Off: s.at, N: count * elemSize(d)}
-		o.storages[key] = &storage{data: data, dtype: d, id: fmt.Sprint(key), key: fmt.Sprint(key)}
+		number := len(o.sizes) + 1
+		if known := o.storages[key]; known != nil { // the last one counts
+			number = known.number
+			o.sizes[number-1] = data.N
+		} else {
+			o.sizes = append(o.sizes, data.N)
+		}
+		o.storages[key] = &storage{data: data, dtype: d, id: fmt.Sprint(key), number: number}
 		s.at += data.N
 	}
 	views, err := s.next()
@@ -180,7 +184,7 @@ func (o *oldTensors) addView(f []pickle.Value) error {
 	}
 	o.storages[target] = &storage{
 		data:  &segment.Range{Src: root.data, Off: offset * elem, N: count * elem},
-		dtype: root.dtype, id: fmt.Sprintf("%s+%d", root.id, offset), key: root.key,
+		dtype: root.dtype, id: fmt.Sprintf("%s+%d", root.id, offset), number: root.number,
 	}
 	return nil
 }

@@ -38,7 +38,7 @@ func asGlobal(v pickle.Value) (global, bool) {
 
 // items reads v as a list, a tuple, a set or torch.Size.
 func items(v pickle.Value) ([]pickle.Value, bool) {
-	switch v := v.(type) {
+	switch v := whole(v).(type) {
 	case *pickle.List:
 		return v.Items, true
 	case *pickle.Tuple:
@@ -66,7 +66,7 @@ func items(v pickle.Value) ([]pickle.Value, bool) {
 // pairs reads v as a dict: a dict, or an object that was filled like one
 // (OrderedDict, defaultdict, Counter and their subclasses).
 func pairs(v pickle.Value) ([]pickle.Pair, bool) {
-	switch v := v.(type) {
+	switch v := whole(v).(type) {
 	case *pickle.Dict:
 		return v.List(), true
 	case *pickle.Object:
@@ -147,7 +147,7 @@ func attributes(state pickle.Value) []pickle.Pair {
 // container reports whether v can hold other values.
 func container(v pickle.Value) bool {
 	switch v.(type) {
-	case *pickle.List, *pickle.Tuple, *pickle.Dict, *pickle.Set, *pickle.Object:
+	case *pickle.List, *pickle.Tuple, *pickle.Dict, *pickle.Set, *pickle.Object, *rebuilt:
 		return true
 	}
 	return false
@@ -222,6 +222,8 @@ func keyText(v pickle.Value) string {
 		return s + ")"
 	case *pickle.Global:
 		return v.Module + "." + v.Name
+	case *rebuilt:
+		return keyText(v.maker.global())
 	case *pickle.Object:
 		name, _ := asGlobal(v.Callable)
 		if args, _ := items(v.Args); name == (global{"_codecs", "encode"}) && len(args) > 0 { // bytes of protocol 2

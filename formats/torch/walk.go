@@ -17,14 +17,15 @@ type collector struct {
 	tensors []*checkpoint.Tensor
 	omitted []checkpoint.Omitted
 	keys    map[string]bool
-	first   map[string]*checkpoint.Tensor // by identity, for ties
+	first   []placed                      // the first tensor of each storage with a number, for ties
+	further map[string]*checkpoint.Tensor // the others, by identity
 	walking map[any]bool                  // containers on the way down: cuts cycles
 	barren  map[any]bool                  // containers without a tensor, in a walk that goes on and on
 	tired   int                           // of visits: from here on barren is kept
 	looked  map[any]bool                  // containers that were searched for tensors not yet listed
 	hidden  string                        // why tensors are left out of the view, for what is walked now
 	fresh   bool                          // tensors that are listed already are passed over, for what is walked now
-	used    map[string]bool               // keys of storages that were listed or omitted
+	used    []bool                        // numbers of storages that were listed or omitted
 	opaques []string                      // submodules whose keys are not known
 	asSaved []string                      // tensors that torch would convert
 	shards  int                           // tensors that are a part of a larger one
@@ -57,7 +58,8 @@ func newCollector(r *resolver, size int64) *collector {
 	more := 1 + int(min(size, 1<<50)/fairSize)
 	return &collector{
 		resolver: r, keys: make(map[string]bool, r.count),
-		first: make(map[string]*checkpoint.Tensor, r.count), walking: map[any]bool{}, looked: map[any]bool{}, barren: map[any]bool{}, used: make(map[string]bool, r.count),
+		first: make([]placed, len(r.inventory)), further: map[string]*checkpoint.Tensor{}, used: make([]bool, len(r.inventory)),
+		walking: map[any]bool{}, looked: map[any]bool{}, barren: map[any]bool{},
 		visits: more * maxVisits, tired: more*maxVisits - patience, text: more * maxKeys, room: more * maxTensors,
 	}
 }
@@ -146,7 +148,7 @@ func (c *collector) found() int { return len(c.tensors) + len(c.omitted) }
 // the state of a Parameter or of a subclass (torch/_tensor.py, Tensor.__reduce_ex__). It
 // reports whether there are any.
 func (c *collector) extras(path string, v pickle.Value, depth int, why string) bool {
-	obj, ok := v.(*pickle.Object)
+	obj, ok := whole(v).(*pickle.Object)
 	if !ok {
 		return false
 	}
@@ -229,20 +231,20 @@ func (c *collector) add(key string, t tensorValue) {
 		c.omit(key, err.Error())
 		return
 	}
-	id := t.array.identity()
-	if c.fresh && c.first[id] != nil {
+	same := c.listed(t.array)
+	if c.fresh && same != nil {
 		return
 	}
-	tensor := &checkpoint.Tensor{Key: c.unique(key), DType: t.array.kind(), Shape: shape, Hidden: c.hidden, Tied: c.first[id]}
+	tensor := &checkpoint.Tensor{Key: c.unique(key), DType: t.array.kind(), Shape: shape, Hidden: c.hidden, Tied: same}
 	if tensor.Tied != nil {
 		tensor.Data = tensor.Tied.Data
 	} else if tensor.Data, err = t.array.data(); err != nil {
 		c.damaged(key, err)
 		return
 	} else {
-		c.first[id] = tensor
+		c.list(t.array, tensor)
 	}
-	c.used[t.array.storage.key] = true
+	c.use(t.array.storage)
 	if t.array.asSaved != "" {
 		c.asSaved = append(c.asSaved, key)
 	}
@@ -250,6 +252,39 @@ func (c *collector) add(key string, t tensorValue) {
 		c.tensors = make([]*checkpoint.Tensor, 0, c.count)
 	}
 	c.tensors = append(c.tensors, tensor)
+}
+
+// placed is a tensor that was listed, and the array that it is.
+type placed struct {
+	array  *array
+	tensor *checkpoint.Tensor
+}
+
+// listed is the first tensor with the same bytes in the same place as a, nil for none.
+func (c *collector) listed(a *array) *checkpoint.Tensor {
+	if n := a.storage.number; n > 0 && n <= len(c.first) {
+		first := c.first[n-1]
+		if first.array == nil || first.array.same(a) {
+			return first.tensor
+		}
+	}
+	return c.further[a.identity()]
+}
+
+// list remembers a tensor that listed has not found.
+func (c *collector) list(a *array, t *checkpoint.Tensor) {
+	if n := a.storage.number; n > 0 && n <= len(c.first) && c.first[n-1].array == nil {
+		c.first[n-1] = placed{a, t}
+		return
+	}
+	c.further[a.identity()] = t
+}
+
+// use marks a storage that was listed or omitted.
+func (c *collector) use(s *storage) {
+	if s.number > 0 && s.number <= len(c.used) {
+		c.used[s.number-1] = true
+	}
 }
 
 // damaged remembers the first tensor whose bytes are not there: such a file is refused.

@@ -17,9 +17,10 @@ import (
 type archive struct {
 	*zip.Archive
 	cache  *deflate.Cache
-	prefix string         // "model/", "" where the records have no directory
-	byName map[string]int // lower-cased name below the prefix → record, or twice
-	big    bool           // storages are big endian
+	prefix string // "model/", "" where the records have no directory
+	names
+	reader *zip.Reader
+	big    bool // storages are big endian
 }
 
 // errExport is a .pt2 (torch/export/pt2_archive/constants.py).
@@ -28,10 +29,59 @@ var errExport = errors.New("it is an archive of torch.export: save the state dic
 // twice marks a name that occurs more than once, but for case.
 const twice = -1
 
+// names finds records by their name below the prefix, without regard to case.
+type names struct {
+	byName map[string]int // lower-cased name → record, or twice
+	// numbered is one more than the record of data/0, data/1 and so on, or twice; 0 for none.
+	// A model has a hundred thousand of them, and next to nothing else.
+	numbered []int32
+}
+
+// numberOf is the number of a storage of data.pkl.
+func (n *names) numberOf(name string) (int, bool) {
+	const dir = "data/"
+	if len(name) <= len(dir) || !strings.EqualFold(name[:len(dir)], dir) {
+		return 0, false
+	}
+	return decimal(name[len(dir):], len(n.numbered))
+}
+
+// find is the record of that name, or twice.
+func (n *names) find(name string) (int, bool) {
+	if number, ok := n.numberOf(name); ok {
+		switch i := n.numbered[number]; i {
+		case 0:
+			return 0, false
+		case twice:
+			return twice, true
+		default:
+			return int(i) - 1, true
+		}
+	}
+	i, ok := n.byName[strings.ToLower(name)]
+	return i, ok
+}
+
+func (n *names) add(name string, record int) {
+	if _, dup := n.find(name); dup {
+		record = twice
+	}
+	if number, ok := n.numberOf(name); ok {
+		if n.numbered[number] = twice; record != twice {
+			n.numbered[number] = int32(record) + 1
+		}
+		return
+	}
+	n.byName[strings.ToLower(name)] = record
+}
+
 // openArchive finds the pickle of a torch zip file by the name data.pkl, as torch
 // does: without regard to case.
 func openArchive(z *zip.Archive, cache *deflate.Cache) (*archive, error) {
-	a := &archive{Archive: z, cache: cache, byName: make(map[string]int, len(z.Records))}
+	a := &archive{
+		Archive: z, cache: cache, reader: z.Reader(),
+		names: names{byName: map[string]int{}, numbered: make([]int32, maxNumbered*len(z.Records))},
+	}
 	found := -1
 	for i := range z.Records {
 		name := strings.ToLower(z.Records[i].Name)
@@ -58,11 +108,7 @@ func openArchive(z *zip.Archive, cache *deflate.Cache) (*archive, error) {
 		if !ok {
 			return nil, fmt.Errorf("record %.200q lies outside of its directory %s: torch does not read such a file", z.Records[i].Name, a.prefix)
 		}
-		name = strings.ToLower(name)
-		if _, dup := a.byName[name]; dup {
-			i = twice
-		}
-		a.byName[name] = i
+		a.add(name, i)
 	}
 	if order, err := a.text("byteorder"); err != nil {
 		return nil, err
@@ -78,15 +124,19 @@ func openArchive(z *zip.Archive, cache *deflate.Cache) (*archive, error) {
 // A name that occurs twice is refused, because torch takes the last one and
 // others the first.
 func (a *archive) record(name string) (segment.Data, error) {
-	name = strings.ToLower(name)
-	i, ok := a.byName[name]
+	i, ok := a.find(name)
 	if !ok {
 		return nil, nil
 	}
+	return a.open(i, name)
+}
+
+// open opens the record i, which find has found for a name.
+func (a *archive) open(i int, name string) (segment.Data, error) {
 	if i == twice {
-		return nil, fmt.Errorf("record %s%s occurs twice: readers disagree on which one counts", a.prefix, name)
+		return nil, fmt.Errorf("record %s%s occurs twice: readers disagree on which one counts", a.prefix, strings.ToLower(name))
 	}
-	return a.Data(&a.Records[i])
+	return a.reader.Data(&a.Records[i])
 }
 
 // text reads a short record, "" where there is none.
@@ -105,27 +155,31 @@ func (a *archive) text(name string) (string, error) {
 // storageReader resolves the persistent ids of a pickle whose storages lie in
 // the directory dir of the archive: data.pkl in data/, constants.pkl in
 // constants/ (torch/csrc/jit/serialization/unpickler).
-func (a *archive) storageReader(dir string) func(ref storageRef) (*storage, error) {
-	return func(ref storageRef) (*storage, error) {
+func (a *archive) storageReader(dir string) func(ref storageRef) (storage, error) {
+	return func(ref storageRef) (storage, error) {
 		size, err := checkpoint.ByteSize(ref.dtype, []int64{ref.count})
 		if err != nil {
-			return nil, fmt.Errorf("storage %s: %w", ref.key, err)
+			return storage{}, fmt.Errorf("storage %s: %w", ref.key, err)
 		}
-		s := &storage{dtype: ref.dtype, id: dir + "/" + ref.key, key: strings.ToLower(dir + "/" + ref.key), data: segment.Literal(nil)}
+		s := storage{dtype: ref.dtype, id: dir + "/" + ref.key, data: segment.Literal(nil)}
+		i, ok := a.find(s.id)
+		if ok && i != twice {
+			s.number = i + 1
+		}
 		if size == 0 {
 			return s, nil
 		}
-		d, err := a.record(dir + "/" + ref.key)
-		if err != nil {
-			return nil, err
+		if !ok {
+			return storage{}, fmt.Errorf("record %s%s/%s is missing", a.prefix, dir, ref.key)
 		}
-		if d == nil {
-			return nil, fmt.Errorf("record %s%s/%s is missing", a.prefix, dir, ref.key)
+		d, err := a.open(i, s.id)
+		if err != nil {
+			return storage{}, err
 		}
 		// torch's mmap reader takes the claimed size and reads on into the next
 		// record; here the record is the bound.
 		if d.Size() < size {
-			return nil, fmt.Errorf("record %s%s/%s has %d bytes, its storage claims %d", a.prefix, dir, ref.key, d.Size(), size)
+			return storage{}, fmt.Errorf("record %s%s/%s has %d bytes, its storage claims %d", a.prefix, dir, ref.key, d.Size(), size)
 		}
 		s.data = d
 		if a.big {

@@ -32,6 +32,7 @@ type builder struct {
 	plan  *view.Plan
 	tree  *Tree
 	subs  map[subdir]*Dir
+	files []File // room for the next ones: a tree has several hundred thousand
 	npys  map[*checkpoint.Tensor]*File
 	raws  map[*checkpoint.Tensor]*File
 	wides map[*checkpoint.Tensor]*File
@@ -116,10 +117,18 @@ func (b *builder) below(d *Dir, path string) *Dir {
 }
 
 func (b *builder) newFile(src source.Source, c content, counted bool) *File {
-	f := &File{Ino: b.ino(), Counted: counted, Source: src, content: c}
+	if len(b.files) == 0 {
+		b.files = make([]File, filesAtOnce)
+	}
+	f := &b.files[0]
+	b.files = b.files[1:]
+	*f = File{Ino: b.ino(), Counted: counted, Source: src, content: c}
 	b.tree.Nodes = append(b.tree.Nodes, Node{File: f})
 	return f
 }
+
+// filesAtOnce is how many files are allocated together.
+const filesAtOnce = 64
 
 // link gives f one more name.
 func link(d *Dir, stem string, f *File) {
@@ -227,20 +236,22 @@ func (b *builder) tensors(counted bool) {
 	for _, set := range b.plan.Model.Sets {
 		flat, deep, raw := b.below(flat, set.Place()), b.below(deep, set.Place()), b.below(raw, set.Place())
 		for _, shard := range set.Shards {
+			b.reserve(shard.Tensors, flat, raw)
+			tied := tiedOf(shard.Tensors)
 			split := splitter{builder: b, separator: shard.Separator, room: fewDirs + dirsPerTensor*len(shard.Tensors)}
 			for _, t := range shard.Tensors {
 				name := EncodeName(t.Key)
 				one := t.Canonical()
-				file := b.shared(b.npys, one, shard.Source, (*npyOf)(one), counted)
+				file := b.shared(b.npys, tied, one, shard.Source, (*npyOf)(one), counted)
 				link(flat, name, file)
 				dir, leaf := split.split(deep, t.Key)
 				link(dir, leaf, file)
-				link(raw, name, b.shared(b.raws, one, shard.Source, (*rawOf)(one), false))
+				link(raw, name, b.shared(b.raws, tied, one, shard.Source, (*rawOf)(one), false))
 				if t.DType.NumPy() == "" && ops.Casts(t.DType, checkpoint.F32) {
 					if wide == nil {
 						wide = b.sub(root, "f32", ".npy")
 					}
-					link(b.below(wide, set.Place()), name, b.shared(b.wides, one, shard.Source, (*float32Of)(one), false))
+					link(b.below(wide, set.Place()), name, b.shared(b.wides, tied, one, shard.Source, (*float32Of)(one), false))
 				}
 			}
 			if split.whole > 0 {
@@ -251,8 +262,32 @@ func (b *builder) tensors(counted bool) {
 	}
 }
 
+// reserve makes room for the files of tensors, two each.
+func (b *builder) reserve(tensors []*checkpoint.Tensor, dirs ...*Dir) {
+	b.tree.Nodes = slices.Grow(b.tree.Nodes, 2*len(tensors))
+	for _, d := range dirs {
+		d.Files = slices.Grow(d.Files, len(tensors))
+	}
+}
+
+// tiedOf is the tensors that others are tied to.
+func tiedOf(tensors []*checkpoint.Tensor) map[*checkpoint.Tensor]bool {
+	tied := map[*checkpoint.Tensor]bool{}
+	for _, t := range tensors {
+		if t.Tied != nil {
+			tied[t.Tied] = true
+		}
+	}
+	return tied
+}
+
 // shared is the one inode of tied tensors. Only these are remembered.
-func (b *builder) shared(of map[*checkpoint.Tensor]*File, t *checkpoint.Tensor, src source.Source, c content, counted bool) *File {
+func (b *builder) shared(
+	of map[*checkpoint.Tensor]*File, tied map[*checkpoint.Tensor]bool, t *checkpoint.Tensor, src source.Source, c content, counted bool,
+) *File {
+	if len(tied) == 0 || !tied[t] {
+		return b.newFile(src, c, counted)
+	}
 	if f := of[t]; f != nil {
 		return f
 	}

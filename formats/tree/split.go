@@ -26,15 +26,28 @@ type splitter struct {
 	separator string
 	room      int // directories that may still be made
 	whole     int // keys that were not split to their end because there was no room
+	last      []step
+}
+
+// step is a directory that the last key went through: keys that follow one another have
+// most of them in common.
+type step struct {
+	part     string
+	from, to *Dir
 }
 
 // split makes the directories of a key and returns the last of them and the name of the leaf.
 func (s *splitter) split(d *Dir, key string) (dir *Dir, leaf string) {
-	for range maxTreeDepth {
+	for depth := range maxTreeDepth {
 		part, rest, nested := strings.Cut(key, s.separator)
 		if !nested {
 			break
 		}
+		if depth < len(s.last) && s.last[depth].from == d && s.last[depth].part == part {
+			d, key = s.last[depth].to, rest
+			continue
+		}
+		from := d
 		name := encodeDir(part, d.Suffix)
 		if s.subs[subdir{d, name}] == nil {
 			if s.room == 0 {
@@ -44,6 +57,7 @@ func (s *splitter) split(d *Dir, key string) (dir *Dir, leaf string) {
 			s.room--
 		}
 		d, key = s.sub(d, name, d.Suffix), rest
+		s.last = append(s.last[:min(depth, len(s.last))], step{part, from, d})
 	}
 	return d, EncodeName(key)
 }

@@ -2,7 +2,6 @@ package tree
 
 import (
 	"slices"
-	"sort"
 	"strings"
 	"time"
 
@@ -131,6 +130,6 @@ func (d *Dir) Entry(i int) (name string, n Node) {
 
 // sort orders the entries for Lookup.
 func (d *Dir) sort() {
-	sort.Slice(d.Dirs, func(i, j int) bool { return d.Dirs[i].Name < d.Dirs[j].Name })
-	sort.Slice(d.Files, func(i, j int) bool { return d.Files[i].Stem < d.Files[j].Stem })
+	slices.SortFunc(d.Dirs, func(a, b DirEntry) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(d.Files, func(a, b FileEntry) int { return strings.Compare(a.Stem, b.Stem) })
 }

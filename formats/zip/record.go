@@ -28,6 +28,46 @@ type local struct {
 	data             int64 // offset of the first byte of the record
 }
 
+// Reader opens records one after the other. Headers that lie close to one another, as those
+// of many small tensors do, are read together. It is for one goroutine.
+type Reader struct {
+	*Archive
+	window []byte
+	at     int64 // of the window
+	last   int64 // header that was read
+}
+
+// Reader makes a Reader.
+func (a *Archive) Reader() *Reader { return &Reader{Archive: a, last: -windowLen} }
+
+// windowLen is how close to the header before a header lies for a window to be read.
+const windowLen = 32 << 10
+
+// Data is Archive.Data.
+func (r *Reader) Data(rec *Record) (segment.Data, error) {
+	if err := rec.readable(); err != nil {
+		return nil, err
+	}
+	var h []byte
+	switch near := rec.header - r.last; {
+	case rec.header >= r.at && rec.header+localLen <= r.at+int64(len(r.window)):
+		h = r.window[rec.header-r.at:][:localLen]
+	case near > 0 && near < windowLen:
+		size := min(windowLen, r.size-rec.header)
+		if int64(cap(r.window)) < size {
+			r.window = make([]byte, size)
+		}
+		r.window, r.at = r.window[:size], rec.header
+		if err := segment.ReadFull(r.r, r.window, r.at); err != nil {
+			r.window = r.window[:0]
+			return nil, fmt.Errorf("record %s: %w", rec.Name, err)
+		}
+		h = r.window[:localLen]
+	}
+	r.last = rec.header
+	return r.data(rec, h)
+}
+
 // local reads the header in front of rec: only it tells how long its own name
 // and extra field are, and with that where the bytes begin.
 func (a *Archive) local(rec *Record) (local, error) {
@@ -35,6 +75,10 @@ func (a *Archive) local(rec *Record) (local, error) {
 	if err := segment.ReadFull(a.r, h[:], rec.header); err != nil {
 		return local{}, fmt.Errorf("record %s: %w", rec.Name, err)
 	}
+	return a.parseLocal(rec, h[:])
+}
+
+func (a *Archive) parseLocal(rec *Record, h []byte) (local, error) {
 	if string(h[:4]) != localSig {
 		return local{}, fmt.Errorf("record %s: no local header at %d", rec.Name, rec.header)
 	}
@@ -53,16 +97,35 @@ func (a *Archive) local(rec *Record) (local, error) {
 // range when it is stored, inflated while reading when it is deflated.
 // Encrypted records and other methods are errors.
 func (a *Archive) Data(rec *Record) (segment.Data, error) {
-	if rec.Flags&unreadableBits != 0 {
-		return nil, fmt.Errorf("record %s is encrypted or patched (flags %#x)", rec.Name, rec.Flags)
+	if err := rec.readable(); err != nil {
+		return nil, err
 	}
-	return a.Relaxed(rec)
+	return a.data(rec, nil)
+}
+
+func (rec *Record) readable() error {
+	if rec.Flags&unreadableBits != 0 {
+		return fmt.Errorf("record %s is encrypted or patched (flags %#x)", rec.Name, rec.Flags)
+	}
+	return nil
 }
 
 // Relaxed is Data for a report: flags that claim encryption are not believed, because
 // there are readers that do not look at them.
 func (a *Archive) Relaxed(rec *Record) (segment.Data, error) {
-	l, err := a.local(rec)
+	return a.data(rec, nil)
+}
+
+// data makes the bytes of a record readable whose local header is h, which is read where it
+// is nil.
+func (a *Archive) data(rec *Record, h []byte) (segment.Data, error) {
+	var l local
+	var err error
+	if h != nil {
+		l, err = a.parseLocal(rec, h)
+	} else {
+		l, err = a.local(rec)
+	}
 	if err != nil {
 		return nil, err
 	}
