@@ -64,7 +64,7 @@ demo: build .venv/torch
 
 # The tests of integration/ mount the binary; what they leave behind is a failure.
 .PHONY: test
-test: system .venv/torch .venv/keras
+test: system .venv/torch .venv/keras .venv/extra
 	integration/leftovers.sh check go test -count=1 -timeout $(TESTTIMEOUT) ./...
 
 SOAK ?= 30

@@ -2,30 +2,17 @@ package audit
 
 import (
 	"bytes"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
+	"wfs/formats/internal/readertest"
 	"wfs/formats/segment"
 )
 
 // seeds are the files that torch wrote for the tests of package torch.
 func seeds(t testing.TB) map[string][]byte {
 	t.Helper()
-	paths, err := filepath.Glob("../torch/testdata/*.p*")
-	if err != nil || len(paths) < 10 {
-		t.Fatalf("seed files are missing: %v, %v", paths, err)
-	}
-	files := map[string][]byte{}
-	for _, path := range paths {
-		b, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		files[filepath.Base(path)] = b
-	}
-	return files
+	return readertest.Files(t, "../torch/testdata/*.p*", 10)
 }
 
 // scanBytes reports on a file of the bytes b.

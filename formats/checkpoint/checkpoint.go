@@ -36,6 +36,11 @@ type Tensor struct {
 	// Hidden is why the tensor is left out of the view although it is there
 	// ("non-persistent buffer"); "" for all others.
 	Hidden string
+	// Void is the bytes of an element that has no type, which are the last dimension of
+	// Shape, of U8; 0 for all others. In .npy such elements are void, without it.
+	Void int64
+	// Layer is the name of the layer that has the tensor, where Key does not tell.
+	Layer string
 }
 
 // PlainAttribute is why a tensor is hidden that a module of a whole model holds besides its

@@ -10,6 +10,7 @@ import (
 type szip struct {
 	bits     uint // of a sample
 	bytes    int  // of a sample in the data
+	id       uint // bits of the option of a block
 	block    int  // samples
 	line     int  // samples that belong together; padded to whole blocks
 	big      bool
@@ -36,11 +37,11 @@ func decodeSzip(client []uint32) (*szip, string) {
 	}
 	switch {
 	case s.bits > 16:
-		s.bytes = 4
+		s.bytes, s.id = 4, 5
 	case s.bits > 8:
-		s.bytes = 2
+		s.bytes, s.id = 2, 4
 	default:
-		s.bytes = 1
+		s.bytes, s.id = 1, 3
 	}
 	return s, ""
 }
@@ -66,14 +67,6 @@ func (s *szip) undo(dst, src []byte) bool {
 		blocks: (s.line + s.block - 1) / s.block, left: len(dst) / s.bytes,
 		most: uint32(uint64(1)<<s.bits - 1),
 	}
-	switch {
-	case s.bits > 16:
-		d.id = 5
-	case s.bits > 8:
-		d.id = 4
-	default:
-		d.id = 3
-	}
 	if s.word > 0 {
 		d.plane = len(dst) / s.word
 	}
@@ -89,7 +82,6 @@ func (s *szip) undo(dst, src []byte) bool {
 type szipDecoder struct {
 	*szip
 	in     bitStream
-	id     uint   // bits of a block's option
 	blocks int    // of an interval, which is a line with its padding
 	most   uint32 // greatest sample
 	last   uint32 // sample before

@@ -7,26 +7,49 @@ import (
 	"strings"
 )
 
-// layerOrder is the place of each group among those beside it, by its path: that of its
-// layer in the model. Keras 3 calls the group of a layer after its class and counts those
+// layer is what the configuration says of a group: its place among those beside it, and
+// the name of its layer.
+type layer struct {
+	place int
+	name  string
+}
+
+// layersOf is what config.json says of each group, by its path. Keras 3 calls the group of a layer after its class and counts those
 // of one class (saving_lib.py, _save_container_state); what the names do not tell is how
 // layers of different classes follow each other, and config.json does.
-func (w *walker) layerOrder() map[string]int {
-	order := map[string]int{}
+func (w *walker) layersOf() map[string]layer {
+	found := map[string]layer{}
 	for _, c := range w.configs {
 		var model any
 		if c.where != "config.json" || c.fault != "" || json.Unmarshal([]byte(c.text), &model) != nil {
 			continue
 		}
-		orderLayers(model, "", 0, order)
+		findLayers(model, "", 0, found)
 	}
-	return order
+	return found
+}
+
+// layers names the layer of each variable: as Keras wrote it beside the variables
+// (saving_lib.py, _save_state), or as config.json has it for the group that they are in.
+func (w *walker) layers() {
+	configured := w.layersOf()
+	for _, t := range w.out.Tensors {
+		group, _, ok := cutLast(t.Key)
+		if !ok || t.Hidden != "" || group != "vars" && !strings.HasSuffix(group, "/vars") {
+			continue
+		}
+		t.Layer, _ = w.attributes[group]["name"].(string)
+		for ok && t.Layer == "" {
+			t.Layer = configured[group].name
+			group, _, ok = cutLast(group)
+		}
+	}
 }
 
 // maxModels is how deep models lie in models.
 const maxModels = 32
 
-func orderLayers(model any, prefix string, depth int, order map[string]int) {
+func findLayers(model any, prefix string, depth int, found map[string]layer) {
 	object, _ := model.(map[string]any)
 	inner, _ := object["config"].(map[string]any)
 	layers, _ := inner["layers"].([]any)
@@ -34,8 +57,8 @@ func orderLayers(model any, prefix string, depth int, order map[string]int) {
 		return
 	}
 	used := map[string]int{}
-	for i, layer := range layers {
-		object, _ := layer.(map[string]any)
+	for i, one := range layers {
+		object, _ := one.(map[string]any)
 		class, _ := object["class_name"].(string)
 		name := snakeCase(class)
 		if n, again := used[name]; again {
@@ -48,11 +71,13 @@ func orderLayers(model any, prefix string, depth int, order map[string]int) {
 		if len(path) > maxPath {
 			return
 		}
-		order[path] = i
+		inner, _ := object["config"].(map[string]any)
+		given, _ := inner["name"].(string)
+		found[path] = layer{i, given}
 		if class == "Bidirectional" { // its weights are those of both in this order
-			order[path+"/forward_layer"], order[path+"/backward_layer"] = 0, 1
+			found[path+"/forward_layer"], found[path+"/backward_layer"] = layer{0, ""}, layer{1, ""}
 		}
-		orderLayers(layer, path+"/", depth+1, order)
+		findLayers(one, path+"/", depth+1, found)
 	}
 }
 

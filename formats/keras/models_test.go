@@ -65,18 +65,37 @@ func TestOptimizers(t *testing.T) {
 	if got, want := keys(c), said(t).Weights; len(got) != want {
 		t.Errorf("view %q, want %d", got, want)
 	}
-	count := func(shape ...int64) *checkpoint.Tensor {
-		return &checkpoint.Tensor{DType: checkpoint.I64, Shape: shape}
+	var all []*checkpoint.Tensor
+	add := func(dtype checkpoint.DType, key string, shape ...int64) {
+		all = append(all, &checkpoint.Tensor{Key: key, DType: dtype, Shape: shape})
 	}
-	tr := &trained{map[string]*checkpoint.Tensor{
-		"a_optimizer/vars/0": {DType: checkpoint.F32, Shape: []int64{3, 4}}, // a layer
-		"b/vars/0":           count(), "c/vars/0": count(2), "d/opt/vars/0": count(),
-		"e_optimizer/vars/0": {DType: checkpoint.F32}, "f/sgd/vars/0": count(), "adopt/vars/0": count(),
-	}, map[string]map[string]any{"b/vars": {"name": "sgd_12"}, "c/vars": {"name": "adam"}, "f/sgd/vars": {"name": "counter"}}, map[string]string{}}
+	add(checkpoint.F32, "a_optimizer/vars/0", 3, 4) // a layer
+	add(checkpoint.F32, "a_optimizer/vars/1", 4)
+	for _, key := range []string{"b/vars/0", "d/opt/vars/0", "f/sgd/vars/0", "adopt/vars/0"} {
+		add(checkpoint.I64, key)
+	}
+	add(checkpoint.I64, "c/vars/0", 2)
+	add(checkpoint.F32, "e_optimizer/vars/0")
+	// What has the layout of an optimizer, by other names; and what has not.
+	for _, group := range []string{"g", "layers/dense", "other", "scalars"} {
+		add(checkpoint.I64, group+"/vars/0")
+		add(checkpoint.F32, group+"/vars/1")
+	}
+	for _, group := range []string{"g", "layers/dense"} {
+		add(checkpoint.F32, group+"/vars/2", 3, 4)
+		add(checkpoint.F32, group+"/vars/3", 4)
+	}
+	add(checkpoint.F32, "other/vars/2", 3, 4)
+	add(checkpoint.F32, "other/vars/3", 5)
+	add(checkpoint.I64, "scaled/vars/0")
+	add(checkpoint.I64, "scaled/inner_optimizer/vars/0")
+	tr := newTrained(all, map[string]map[string]any{"b/vars": {"name": "sgd_12"}, "c/vars": {"name": "adam"}, "f/sgd/vars": {"name": "counter"}})
 	for key, want := range map[string]string{
 		"a_optimizer/vars/0": "", "a_optimizer/vars/1": "", "b/vars/0": "optimizer state", "b/vars/3": "optimizer state",
 		"c/vars/0": "", "d/opt/vars/7": "optimizer state", "e_optimizer/vars/0": "", "f/sgd/vars/0": "", "adopt/vars/0": "",
 		"optimizer/vars/0": "optimizer state", "optimizer/kernel": "", "metrics/mean/vars/1": "state of a metric", "vars/0": "",
+		"g/vars/0": "optimizer state", "g/vars/3": "optimizer state", "layers/dense/vars/2": "", "other/vars/2": "", "scalars/vars/0": "",
+		"scaled/vars/0": "optimizer state", "scaled/inner_optimizer/vars/0": "optimizer state",
 	} {
 		if got := tr.why(key); got != want {
 			t.Errorf("%s: %q, want %q", key, got, want)
@@ -224,7 +243,7 @@ func TestSnakeCase(t *testing.T) {
 			t.Errorf("%s: %s, want %s", class, got, want)
 		}
 	}
-	if a, b := inOrder(map[string]int{"layers/z": 0, "layers/a": 1}, "layers/z/vars/10", "layers/a/vars/0"), inOrder(nil, "a/10", "a/9"); a >= 0 || b <= 0 {
+	if a, b := inOrder(map[string]layer{"layers/z": {0, "z"}, "layers/a": {1, "a"}}, "layers/z/vars/10", "layers/a/vars/0"), inOrder(nil, "a/10", "a/9"); a >= 0 || b <= 0 {
 		t.Error("order", a, b)
 	}
 }

@@ -22,9 +22,10 @@ func (w *walker) finish() {
 	w.order(weights)
 	if weights == "" {
 		w.hide()
+		w.layers()
 	}
 	if w.opaque > 0 {
-		w.out.Notes = append(w.out.Notes, fmt.Sprintf("datasets of opaque elements are shown as bytes (U8) with one more dimension: %d, the first is %s", w.opaque, w.first))
+		w.out.Notes = append(w.out.Notes, fmt.Sprintf("datasets of opaque elements are void in .npy, and in the view bytes (U8) with one more dimension: %d, the first is %s", w.opaque, w.first))
 	}
 	objects := map[string]any{}
 	for _, name := range []string{"model_config", "training_config"} {
@@ -58,10 +59,7 @@ func (w *walker) finish() {
 
 // hide keeps what a model is trained with out of the view.
 func (w *walker) hide() {
-	t := &trained{map[string]*checkpoint.Tensor{}, w.attributes, map[string]string{}}
-	for _, one := range w.out.Tensors {
-		t.tensors[one.Key] = one
-	}
+	t := newTrained(w.out.Tensors, w.attributes)
 	for _, one := range w.out.Tensors {
 		one.Hidden = t.why(one.Key)
 	}

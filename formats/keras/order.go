@@ -44,7 +44,7 @@ func (w *walker) order(root string) {
 			}
 		}
 	}
-	layers := w.layerOrder()
+	layers := w.layersOf()
 	slices.SortStableFunc(w.out.Tensors, func(a, b *checkpoint.Tensor) int {
 		i, iok := rank[a.Key]
 		j, jok := rank[b.Key]
@@ -73,7 +73,7 @@ func (w *walker) order(root string) {
 
 // inOrder compares paths part by part: groups of layers by their place in the model,
 // others naturally.
-func inOrder(layers map[string]int, a, b string) int {
+func inOrder(layers map[string]layer, a, b string) int {
 	for i := 0; i < len(a) && i < len(b) && len(layers) > 0; {
 		m, n := i+len(first(a[i:])), i+len(first(b[i:]))
 		if a[:m] != b[:n] {
@@ -81,7 +81,7 @@ func inOrder(layers map[string]int, a, b string) int {
 			other, ok2 := layers[b[:n]]
 			switch {
 			case ok1 && ok2:
-				return one - other
+				return one.place - other.place
 			case ok1:
 				return -1
 			case ok2:

@@ -67,11 +67,13 @@ func (w *walker) omit(path, reason string) {
 func (w *walker) dataset(path string, d *hdf5.Dataset) {
 	dtype, reason := dtypeOf(d)
 	dims := d.Dims
-	what := ""
+	what, void := "", int64(0)
 	if dtype == checkpoint.Invalid && d.Dtype.Kind == hdf5.KindOpaque {
-		// No dtype has elements of any bytes: the bytes are one dimension more.
+		// No dtype has elements of any bytes: the bytes are one dimension more, but in .npy,
+		// where they are void as h5py has them.
 		what, dtype, reason = reason, checkpoint.U8, ""
 		dims = append(slices.Clone(dims), d.Dtype.Size)
+		void = int64(d.Dtype.Size)
 	}
 	switch {
 	case d.Null:
@@ -97,7 +99,7 @@ func (w *walker) dataset(path string, d *hdf5.Dataset) {
 			w.first = fmt.Sprintf("%q: %s", path, what)
 		}
 	}
-	t := &checkpoint.Tensor{Key: path, DType: dtype, Shape: shape, Tied: w.byAddress[d.Address()]}
+	t := &checkpoint.Tensor{Key: path, DType: dtype, Shape: shape, Void: void, Tied: w.byAddress[d.Address()]}
 	w.out.Tensors = append(w.out.Tensors, t)
 	if t.Tied != nil {
 		t.Data = t.Tied.Data

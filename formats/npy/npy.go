@@ -25,8 +25,11 @@ func Descr(d checkpoint.DType) string {
 	if name := d.NumPy(); name != "" {
 		return name
 	}
-	return "|V" + strconv.Itoa(max(8, d.Bits())/8)
+	return Void(int64(max(8, d.Bits()) / 8))
 }
+
+// Void is the dtype of elements of n bytes of which nothing else is known.
+func Void(n int64) string { return "|V" + strconv.FormatInt(n, 10) }
 
 // Shape is the shape in the header: that of the tensor, or of its bytes where an
 // element is less than one.

@@ -94,6 +94,9 @@ func (c *collector) notes(root pickle.Value, candidate string) []string {
 	if n := len(c.opaques); n > 0 {
 		add("modules that are pickled in a way of their own: %d (%s): the keys of their tensors may not be those of the state dict", n, few(c.opaques))
 	}
+	if n := len(c.placed); n > 0 {
+		add("classes whose objects are pickled in a way of their own: %d (%s): the tensors in them have numbers for keys, by their place", n, few(c.placed))
+	}
 	if c.shards > 0 {
 		add("tensors saved as the shards of a rank, not as a whole: %d", c.shards)
 	}

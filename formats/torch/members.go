@@ -145,6 +145,35 @@ func stateMembers(obj *pickle.Object, yield func(string, pickle.Value) bool) (ba
 	}
 }
 
+// holdsByPlace reports whether an object has tensors among the arguments of the call that
+// makes it, or in a state without names: their keys are numbers, and say nothing of what the
+// class calls them.
+func (c *collector) holdsByPlace(obj *pickle.Object) bool {
+	const nearby = 7 // holdsTensor goes as far as 8: lists of tensors, and no further
+	_, _, args := contents(obj)
+	state, _ := items(obj.State)
+	if attributes(obj.State) != nil {
+		state = nil
+	}
+	holds := func(v pickle.Value) bool { return c.holdsTensor(v, nearby) }
+	return slices.ContainsFunc(args, holds) || slices.ContainsFunc(state, holds)
+}
+
+// className is the class of an object for people.
+func className(obj *pickle.Object) string {
+	name, ok := asGlobal(obj.Callable)
+	args, _ := items(obj.Args)
+	if name.module == "copyreg" && len(args) > 0 {
+		if of, isGlobal := asGlobal(args[0]); isGlobal {
+			name = of
+		}
+	}
+	if !ok {
+		return "?"
+	}
+	return name.module + "." + name.name
+}
+
 func numbered(list []pickle.Value, yield func(string, pickle.Value) bool) bool {
 	for i, v := range list {
 		if !yield(strconv.Itoa(i), v) {

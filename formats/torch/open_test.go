@@ -1,8 +1,6 @@
 package torch
 
 import (
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -16,19 +14,7 @@ import (
 // The files in testdata were written by torch (integration/py/write_seeds.py).
 func seeds(t testing.TB) map[string][]byte {
 	t.Helper()
-	paths, err := filepath.Glob("testdata/*.p*")
-	if err != nil || len(paths) < 10 {
-		t.Fatalf("seed files are missing: %v, %v", paths, err)
-	}
-	files := map[string][]byte{}
-	for _, path := range paths {
-		b, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		files[filepath.Base(path)] = b
-	}
-	return files
+	return readertest.Files(t, "testdata/*.p*", 10)
 }
 
 func openBytes(b []byte) (*checkpoint.Checkpoint, error) {

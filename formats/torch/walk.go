@@ -3,6 +3,8 @@ package torch
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"wfs/formats/checkpoint"
 	"wfs/formats/pickle"
@@ -27,6 +29,7 @@ type collector struct {
 	fresh   bool                          // tensors that are listed already are passed over, for what is walked now
 	used    []bool                        // numbers of storages that were listed or omitted
 	opaques []string                      // submodules whose keys are not known
+	placed  []string                      // classes of objects whose tensors go by their place
 	asSaved []string                      // tensors that torch would convert
 	shards  int                           // tensors that are a part of a larger one
 	nesting int                           // how deep the walk is
@@ -44,6 +47,7 @@ const (
 	maxKeys    = 32 << 20  // bytes of all keys
 	maxTensors = 250_000
 	fairSize   = 100 << 20
+	maxPlaced  = 100     // classes
 	patience   = 100_000 // visits, after which nothing is looked at twice in vain
 )
 
@@ -138,6 +142,11 @@ func (c *collector) walk(path string, v pickle.Value, depth int) {
 	})
 	if bare != nil {
 		c.walk(path, bare, depth)
+	}
+	if obj, ok := v.(*pickle.Object); ok && c.found() > found && c.hidden == "" && len(c.placed) < maxPlaced {
+		if class := className(obj); !strings.HasPrefix(class, "__torch__.") && !slices.Contains(c.placed, class) && c.holdsByPlace(obj) {
+			c.placed = append(c.placed, class)
+		}
 	}
 }
 

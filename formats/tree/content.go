@@ -28,7 +28,12 @@ func npyFile(header []byte, data segment.Data) (segment.Data, error) {
 	return segment.NewList(segment.Literal(header), data)
 }
 
-func (t *npyOf) header() []byte { return npy.Header(npy.Descr(t.DType), npy.Shape(t.DType, t.Shape)) }
+func (t *npyOf) header() []byte {
+	if t.Void > 0 {
+		return npy.Header(npy.Void(t.Void), t.Shape[:len(t.Shape)-1])
+	}
+	return npy.Header(npy.Descr(t.DType), npy.Shape(t.DType, t.Shape))
+}
 
 // Size implements content.
 func (t *npyOf) Size() int64 { return int64(len(t.header())) + t.Data.Size() }

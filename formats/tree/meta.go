@@ -72,6 +72,8 @@ type indexEntry struct {
 	Tied   string  `json:"tied_to,omitempty"`
 	View   *string `json:"view_key"` // null where the view does not have it
 	Hidden string  `json:"not_in_view,omitempty"`
+	Void   int64   `json:"void,omitempty"`  // bytes of an element in .npy: the last of shape
+	Layer  string  `json:"layer,omitempty"` // the name of the layer that has it
 }
 
 // index is every tensor, and every value that could not be one.
@@ -92,6 +94,7 @@ func (m *metadata) index(out io.Writer) error {
 				e := indexEntry{
 					Key: t.Key, Name: tensorPath(set.Place(), t.Key), DType: t.DType.String(), Shape: t.Shape,
 					Bytes: t.Data.Size(), File: set.Join(shard.Source.Name()), Hidden: t.Hidden,
+					Void: t.Void, Layer: t.Layer,
 				}
 				if valid := strings.ToValidUTF8(t.Key, "\uFFFD"); valid != t.Key {
 					e.Hex = fmt.Sprintf("%x", t.Key)

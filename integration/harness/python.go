@@ -15,13 +15,17 @@ import (
 const (
 	Torch  = "torch"
 	Keras  = "keras"
+	Extra  = "extra" // the one of torch, and timm, open_clip, joblib and compressors beside it
 	System = ""
 )
 
 // Interpreter is the Python of an environment.
 func Interpreter(environment string) string {
-	if environment == System {
+	switch environment {
+	case System:
 		return "python3"
+	case Extra:
+		environment = Torch
 	}
 	return filepath.Join(root, ".venv", environment, "bin", "python")
 }
@@ -36,6 +40,13 @@ func Python(t testing.TB, environment, script string, in, out any, args ...strin
 	t.Helper()
 	cmd := exec.Command(Interpreter(environment), append([]string{Script(script)}, args...)...)
 	cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1", "HF_HUB_OFFLINE=1", "TOKENIZERS_PARALLELISM=false")
+	if environment == Extra {
+		packages, err := filepath.Glob(filepath.Join(root, ".venv", Extra, "lib", "python*", "site-packages"))
+		if err != nil || len(packages) != 1 {
+			t.Fatalf("make .venv/%s installs what this test needs: %v", Extra, err)
+		}
+		cmd.Env = append(cmd.Env, "PYTHONPATH="+packages[0])
+	}
 	if in != nil {
 		b, err := json.Marshal(in)
 		Must(t, err)

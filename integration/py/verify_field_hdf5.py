@@ -28,7 +28,8 @@ def verify(case):
     mount = case["mount"]
     with open(f"{mount}/meta/index.json") as file:
         index = json.load(file)
-    entries = {e["key"]: e["name"] for e in index["tensors"]}
+    listed = {e["key"]: e for e in index["tensors"]}
+    entries = {key: e["name"] for key, e in listed.items()}
     reasons = {e["key"]: e["reason"] for e in index["omitted"]}
     if case.get("refused"):
         try:
@@ -38,6 +39,10 @@ def verify(case):
             pass
         wanted = {key: np.array(values, "<f8") for key, values in case["values"].items()}
     elif "load" in case:
+        if "layers" in case:
+            got = [[key, e.get("layer")] for key, e in listed.items() if key in dict(case["layers"])]
+            if got != case["layers"]:
+                yield f"index.json has the layers {got}, want {case['layers']}"
         yield from loads(case)
         return
     else:
@@ -56,14 +61,16 @@ def verify(case):
         if want is None:
             continue
         want = np.asarray(want)
-        if want.dtype.kind == "V":
-            want = np.frombuffer(want.tobytes(), "u1").reshape(*want.shape, want.dtype.itemsize)
         got = np.load(f"{mount}/tensors/{entries[key]}.npy")
         want = want.astype(want.dtype.newbyteorder("<"))
         if got.dtype != want.dtype or got.shape != want.shape or got.tobytes() != want.tobytes():
             yield f"{key!r} is {got.dtype} {got.shape}, want {want.dtype} {want.shape}, or has other values"
     if entries.keys() - wanted.keys():
         yield f"{sorted(entries.keys() - wanted.keys())[:5]} are too many"
+    for key in case.get("bytes", []):  # the view has no void
+        entry, want = listed[key], np.asarray(wanted[key])
+        if (entry["dtype"], entry["shape"], entry["void"]) != ("U8", [*want.shape, want.dtype.itemsize], want.dtype.itemsize):
+            yield f"index.json has {entry} for {key!r}"
     if "view" in case:
         with open(f"{mount}/model.safetensors", "rb") as file:
             header = json.loads(file.read(int.from_bytes(file.read(8), "little")))

@@ -41,7 +41,7 @@ def filters():
 
 def types():
     """Bitfields, integers with bits that mean nothing, opaque elements."""
-    path = case("types.h5", notes=["opaque", "U8"])
+    path = case("types.h5", notes=["opaque", "U8"], bytes=["void", "void scalar", "void chunked"])
     with h5py.File(path, "w") as f:
         def low(name, t, values, memory=None, chunk=None):
             plist = h5p.create(h5p.DATASET_CREATE)
@@ -98,6 +98,8 @@ def zips():
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3), keras.layers.PReLU(), keras.layers.Dense(2)])
     plain = case("plain.keras", load=True)
     model.save(plain)
+    cases[-1]["layers"] = [["layers/%s/vars/0" % group, layer.name] for group, layer in
+                           zip(["dense", "p_re_lu", "dense_1"], model.layers, strict=True)]
     firsts = {"directory": "assets/", "dot": "./", "other": "notes/words.txt", "mac": "__MACOSX/._config.json", "weights": None}
     for name, first in firsts.items():
         path = case("first_%s.keras" % name, load=True)
@@ -106,6 +108,16 @@ def zips():
                 archive.writestr(first, b"" if first.endswith("/") else b"x")
             for member in sorted(source.namelist(), reverse=first is None):
                 archive.writestr(member, source.read(member))
+
+
+class Meter(keras.layers.Layer):
+    """Counts its calls: its first variables are those of an optimizer."""
+
+    def build(self, shape):
+        self.calls = self.add_weight((), dtype="int32", initializer="zeros", trainable=False)
+        self.scale = self.add_weight(())
+        self.kernel = self.add_weight((7, 5))
+        self.bias = self.add_weight((5,))
 
 
 def optimizers():
@@ -117,6 +129,9 @@ def optimizers():
             self.generator_optimizer = keras.optimizers.AdamW()
             self.opt_critic = keras.optimizers.LossScaleOptimizer(keras.optimizers.RMSprop())
             self.spare = {"a": keras.optimizers.SGD(momentum=0.5), "b": keras.optimizers.Lion()}
+            self.stepper = keras.optimizers.Adam(name="slow", amsgrad=True)
+            self.keeper = keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(name="inside"), name="outside")
+            self.meter = Meter()
             self.tail_optimizer = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)], name="adam")
 
         def call(self, x):
@@ -125,7 +140,8 @@ def optimizers():
     model = Adversarial()
     model.compile()
     model(np.zeros((1, 2)))
-    for optimizer in (model.generator_optimizer, model.opt_critic, *model.spare.values()):
+    model.meter.build(None)
+    for optimizer in (model.generator_optimizer, model.opt_critic, model.stepper, model.keeper, *model.spare.values()):
         optimizer.build(model.generator.trainable_variables)
     path = case("two.weights.h5", view=len(model.weights))
     model.save_weights(path)

@@ -108,8 +108,8 @@ def states():
         "partial.2.weight": tensor(24), "rng.2": values["rng"].get_state(), "control": tensor(1),
     }
     for protocol in (2, 4):
-        save(f"states-{protocol}", values, expected, options={"pickle_protocol": protocol})
-    save("states-legacy", values, expected, options={"_use_new_zipfile_serialization": False})
+        save(f"states-{protocol}", values, expected, notes=["numbers for keys"], options={"pickle_protocol": protocol})
+    save("states-legacy", values, expected, notes=["numbers for keys"], options={"_use_new_zipfile_serialization": False})
 
 
 class Versioned(nn.Module):

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -24,6 +26,24 @@ const (
 	mostRead = 1 << 20
 	soon     = 10 * time.Second
 )
+
+// Files reads the files of a pattern, and insists that there are at least so many.
+func Files(t testing.TB, pattern string, least int) map[string][]byte {
+	t.Helper()
+	paths, err := filepath.Glob(pattern)
+	if err != nil || len(paths) < least {
+		t.Fatalf("seed files are missing: %v, %v", paths, err)
+	}
+	files := map[string][]byte{}
+	for _, path := range paths {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[filepath.Base(path)] = b
+	}
+	return files
+}
 
 // Run puts format through the suite with files that the format's own library wrote.
 func Run(t *testing.T, format checkpoint.Format, files map[string][]byte) {
