@@ -173,7 +173,7 @@ func (s *scanner) compressed(data segment.Data, head []byte, name string, depth 
 		}
 		s.lookInside(segment.Literal(out), title, depth+1, asFile)
 		if err == nil && c.single && end < data.Size() {
-			s.tail(data, end, label(name), depth)
+			s.tail(data, end, place(name), depth)
 		}
 		return true
 	}

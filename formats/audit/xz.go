@@ -38,7 +38,10 @@ func newXZ(in *input) (io.Reader, error) {
 	default:
 		return nil, fmt.Errorf("its check of type %d is not known", header[7])
 	}
-	return x, x.next()
+	if x.err = x.next(); x.err != io.EOF { // a stream can have no block
+		return x, x.err
+	}
+	return x, nil
 }
 
 var errXZ = errors.New("its block is not of LZMA2 alone")
@@ -113,6 +116,9 @@ func noEOF(err error) error {
 func (x *xzReader) Read(p []byte) (int, error) {
 	for x.err == nil {
 		n, err := x.block.Read(p)
+		if n > 0 && err == io.EOF { // of the block
+			return n, nil
+		}
 		if n > 0 || err != io.EOF {
 			return n, err
 		}

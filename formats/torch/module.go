@@ -214,7 +214,7 @@ func (c *collector) submodules(
 // (__getstate__, __reduce__), so that their keys in the state dict are not in the file:
 // those of a state dict where it holds one, or else the places that they have in it.
 func (c *collector) opaque(path string, v pickle.Value, depth int) {
-	inner, found, known := v, c.found(), false
+	inner, found, known, placed := v, c.found(), false, len(c.placed)
 	if obj, ok := whole(v).(*pickle.Object); ok {
 		if inner, known = stateDictIn(obj); !known {
 			inner = v
@@ -232,6 +232,7 @@ func (c *collector) opaque(path string, v pickle.Value, depth int) {
 	if c.found() > found && !known {
 		c.opaques = append(c.opaques, path)
 	}
+	c.placed = c.placed[:placed] // that note says it
 }
 
 // hideTensors lists non-persistent buffers and the tensors in everything else that a

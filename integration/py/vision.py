@@ -30,7 +30,6 @@ def write(out):
     cases = []
     for name, model, weights, configuration, value in (
         ("open_clip", clip, "open_clip_pytorch_model.bin", "open_clip_config.json", {"model_cfg": CLIP, "preprocess_cfg": {"mean": [0, 0, 0], "std": [1, 1, 1]}}),
-        ("open_clip-pt", clip, "open_clip_model.pt", "open_clip_config.json", {"model_cfg": CLIP, "preprocess_cfg": {}}),
         ("timm", net, "pytorch_model.bin", "config.json", TIMM),
     ):
         folder = out / name
