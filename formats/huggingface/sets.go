@@ -7,6 +7,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"wfs/formats/checkpoint"
 	"wfs/formats/source"
@@ -137,6 +139,7 @@ func (r *reader) shards(set *checkpoint.Set, rel string, f found, src source.Sou
 		return nil, fmt.Errorf("%s: it names no shards", where)
 	}
 	views := map[string]string{}
+	set.Shards = make([]checkpoint.Shard, len(names))
 	for i, name := range names {
 		if name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\\\x00") {
 			return nil, fmt.Errorf("%s: it names %.200q, which is not a file of its directory", where, name)
@@ -149,22 +152,54 @@ func (r *reader) shards(set *checkpoint.Set, rel string, f found, src source.Sou
 			return nil, fmt.Errorf("%s: it names %s and %s, which would both be shown as %s", where, source.Printable(other), source.Printable(name), source.Printable(view))
 		}
 		views[view] = name
-		c, err := r.shard(rel, name)
+		set.Shards[i].ViewName = view
+	}
+	if failed, err := r.openShards(set, rel, names); err != nil {
 		if errors.Is(err, source.ErrDangling) {
-			return nil, fmt.Errorf("%s: it names %s, which %w", where, source.Printable(name), source.ErrDangling)
+			err = fmt.Errorf("%s: it names %s, which %w", where, source.Printable(names[failed]), source.ErrDangling)
+		} else if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%s: it names %s, which is missing", where, source.Printable(names[failed]))
 		}
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("%s: it names %s, which is missing", where, source.Printable(name))
-		}
-		if err != nil {
-			return nil, err
-		}
-		set.Shards = append(set.Shards, checkpoint.Shard{Checkpoint: c, ViewName: view})
+		return nil, err
 	}
 	if err := r.place(set, names, places); err != nil {
 		return nil, fmt.Errorf("%s: %w", where, err)
 	}
 	return names, nil
+}
+
+// maxOpening bounds the shards that are opened at once: their headers come from a disk, or
+// from far away, and what is decoded of them takes memory.
+const maxOpening = 4
+
+// openShards opens the files of a set, several at once, and returns the first error in the
+// order of the shards. Those after it need not be opened; none before it is left out.
+func (r *reader) openShards(set *checkpoint.Set, rel string, names []string) (failed int, err error) {
+	var next, worst atomic.Int64
+	worst.Store(int64(len(names)))
+	errs := make([]error, len(names))
+	var done sync.WaitGroup
+	for range min(maxOpening, len(names)) {
+		done.Go(func() {
+			for {
+				i := next.Add(1) - 1
+				if i >= worst.Load() {
+					return
+				}
+				set.Shards[i].Checkpoint, errs[i] = r.shard(rel, names[i])
+				for errs[i] != nil {
+					if first := worst.Load(); i >= first || worst.CompareAndSwap(first, i) {
+						break
+					}
+				}
+			}
+		})
+	}
+	done.Wait()
+	if i := int(worst.Load()); i < len(names) {
+		return i, errs[i]
+	}
+	return 0, nil
 }
 
 // place checks that each tensor is where the index has it, and leaves it there alone:
@@ -220,6 +255,8 @@ func missing(places map[string]string, listed map[string]bool) error {
 
 func closeSet(set *checkpoint.Set) {
 	for _, s := range set.Shards {
-		s.Source.Close()
+		if s.Checkpoint != nil {
+			s.Source.Close()
+		}
 	}
 }

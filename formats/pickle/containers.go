@@ -177,7 +177,9 @@ func (m *machine) fill(p *Pairs, values []Value) {
 		if m.budget < 0 {
 			return
 		}
-		p.set(values[i], values[i+1])
+		if p.set(values[i], values[i+1]) {
+			m.indexed = append(m.indexed, p)
+		}
 	}
 }
 

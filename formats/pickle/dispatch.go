@@ -129,7 +129,9 @@ func (m *machine) integer(op *Op) {
 }
 
 func (m *machine) text(op *Op) error {
-	m.payloadText(op)
+	if m.compact == nil {
+		m.payloadText(op)
+	}
 	if !op.Held {
 		m.budget -= 32
 		if op.Code == Unicode {
@@ -175,7 +177,9 @@ func isUTF8(s string) bool {
 }
 
 func (m *machine) bytes(op *Op) {
-	m.payloadBytes(op)
+	if m.compact == nil {
+		m.payloadBytes(op)
+	}
 	if op.Code == String && !op.Held {
 		m.push(Line{op.At, op.Len})
 		m.budget -= 32

@@ -22,7 +22,8 @@ type Options struct {
 	// Compact, where it is set, is shown what each REDUCE would call, and may return what is
 	// to stand for the result in place of an Object; nil for nothing. The pickle is then
 	// skimmed for the memo entries that it reads before it is read, and others are not kept:
-	// so the arguments of what Compact understood are garbage at once.
+	// so the arguments of what Compact understood are garbage at once. Nor is anything looked
+	// for in bytes and texts: Result.Payloads is empty.
 	Compact func(callable, args Value) Compact
 	// PersID, where it is set, is told of each persistent id, and Result.PersIDs is empty.
 	PersID func(*PersID)

@@ -18,6 +18,7 @@ type machine struct {
 	stack   []Value
 	marks   []int
 	memo    memo
+	indexed []*Pairs // whose index goes when the pickle has been read
 	globals map[[2]string]*Global
 	strings map[string]Value
 	budget  int64
@@ -74,6 +75,9 @@ func (m *machine) run() error {
 		return fmt.Errorf("opcode STOP at byte %d: %w", op.Offset, err)
 	}
 	m.res.Value = v
+	for _, p := range m.indexed {
+		p.index = nil
+	}
 	if len(m.stack) > 0 {
 		m.anomaly("%d values are left on the stack after STOP", len(m.stack))
 	}

@@ -113,8 +113,13 @@ type Pair struct{ Key, Value Value }
 // is set twice: the first place, the last value.
 type Pairs struct {
 	list  []Pair
-	text  map[string]int // the places of keys that are text
-	index map[any]int    // of all others
+	index *pairIndex // nil for few
+}
+
+// pairIndex is the places of keys.
+type pairIndex struct {
+	text  map[string]int
+	other map[any]int
 }
 
 // List returns the entries.
@@ -123,44 +128,47 @@ func (p *Pairs) List() []Pair { return p.list }
 // smallDict is up to how many entries a key is looked for one by one.
 const smallDict = 8
 
-func (p *Pairs) set(key, value Value) {
+// set reports whether it has made an index of what was few entries before.
+func (p *Pairs) set(key, value Value) (indexed bool) {
 	k := hashable(key)
 	if p.index == nil && len(p.list) < smallDict {
 		for i := range p.list {
 			if hashable(p.list[i].Key) == k {
 				p.list[i].Value = value
-				return
+				return false
 			}
 		}
 		p.list = append(p.list, Pair{key, value})
-		return
+		return false
 	}
 	if p.index == nil {
-		p.text, p.index = make(map[string]int, 4*smallDict), map[any]int{}
+		indexed = true
+		p.index = &pairIndex{text: make(map[string]int, 4*smallDict), other: map[any]int{}}
 		for i := range p.list {
-			p.place(hashable(p.list[i].Key), i)
+			p.index.place(hashable(p.list[i].Key), i)
 		}
 	}
-	if i := p.place(k, len(p.list)); i < len(p.list) {
+	if i := p.index.place(k, len(p.list)); i < len(p.list) {
 		p.list[i].Value = value
-		return
+		return indexed
 	}
 	p.list = append(p.list, Pair{key, value})
+	return indexed
 }
 
 // place is where the entry of a key is, which is at if there was none.
-func (p *Pairs) place(key any, at int) int {
+func (x *pairIndex) place(key any, at int) int {
 	if s, ok := key.(string); ok {
-		if i, known := p.text[s]; known {
+		if i, known := x.text[s]; known {
 			return i
 		}
-		p.text[s] = at
+		x.text[s] = at
 		return at
 	}
-	if i, known := p.index[key]; known {
+	if i, known := x.other[key]; known {
 		return i
 	}
-	p.index[key] = at
+	x.other[key] = at
 	return at
 }
 

@@ -37,7 +37,12 @@ type array struct {
 	offset  int64            // of the first element, in elements of dtype
 	size    []int64
 	stride  []int64 // in elements of dtype
-	asSaved string  // the dtype that torch would convert them to, and wfs does not
+	rare    *rare   // what few tensors have, nil for others
+}
+
+// rare is what few tensors have.
+type rare struct {
+	asSaved string // the dtype that torch would convert the numbers to, and wfs does not
 	// logical is the tensor's own size where its numbers are packed several in a byte, and
 	// size counts bytes.
 	logical []int64
@@ -66,7 +71,7 @@ func (a *array) pack(perByte int64) error {
 	if a.offset != 0 {
 		return fmt.Errorf("its numbers are packed %d in a byte, and do not lie one after the other", perByte)
 	}
-	a.logical = a.size
+	a.rare = &rare{logical: a.size}
 	a.size, a.stride = []int64{(count-1)/perByte + 1}, []int64{1}
 	if count == 0 {
 		a.size = []int64{0}
@@ -81,9 +86,12 @@ func (a *array) data() (segment.Data, error) {
 	if a.offset < 0 || a.offset > limit/elem {
 		return nil, fmt.Errorf("storage offset %d is outside a storage of %d bytes", a.offset, limit)
 	}
-	d, err := segment.NewStrided(a.storage.data, limit, a.offset*elem, elem, a.size, a.stride)
-	if err != nil {
-		return nil, err
+	d := a.storage.data
+	if !a.fills() {
+		var err error
+		if d, err = segment.NewStrided(d, limit, a.offset*elem, elem, a.size, a.stride); err != nil {
+			return nil, err
+		}
 	}
 	if d.Size() == 0 {
 		return d, nil
@@ -102,6 +110,21 @@ func (a *array) data() (segment.Data, error) {
 	}
 	return d, nil
 }
+
+// fills reports whether a is its whole storage as it lies there, which most tensors are.
+func (a *array) fills() bool {
+	step := int64(1)
+	for i := len(a.size) - 1; i >= 0; i-- {
+		if a.stride[i] != step || a.size[i] <= 0 || a.size[i] > maxFills/step {
+			return false
+		}
+		step *= a.size[i]
+	}
+	return a.offset == 0 && step*elemSize(a.dtype) == a.storage.data.Size()
+}
+
+// maxFills keeps the products of fills from an overflow.
+const maxFills = 1 << 56
 
 // shape is the tensor's shape in elements of its dtype. safetensors counts the
 // numbers of an F4 tensor, torch the bytes, so the last size is doubled

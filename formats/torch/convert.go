@@ -26,7 +26,12 @@ func (r *resolver) converted(t tensorValue, v pickle.Value) tensorValue {
 	if ok && readFloat(a.dtype) != nil && writeFloat(to) != nil {
 		a.to = to
 	} else {
-		a.asSaved = g.name
+		more := rare{}
+		if a.rare != nil {
+			more = *a.rare
+		}
+		more.asSaved = g.name
+		a.rare = &more
 	}
 	return tensorValue{array: &a}
 }

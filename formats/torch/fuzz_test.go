@@ -78,7 +78,7 @@ func FuzzTar(f *testing.F) {
 func FuzzZip(f *testing.F) {
 	seedsOf(f, "state_dict", "protocol5", "checkpoint", "parts", "script", "unusual", "sharded")
 	f.Fuzz(func(t *testing.T, b []byte) {
-		root, r, _, err := openZip(segment.Literal(b), nil, pickle.Options{})
+		root, r, _, err := openZip(segment.Literal(b), nil, pickle.Options{}, &turn{})
 		try(t, b, root, r, err)
 	})
 }
@@ -86,7 +86,7 @@ func FuzzZip(f *testing.F) {
 // FuzzWholeModel changes the pickle of a whole model and keeps the zip around it right.
 func FuzzWholeModel(f *testing.F) {
 	whole := seeds(f)["whole.pt"]
-	_, r, _, err := openZip(segment.Literal(whole), nil, pickle.Options{})
+	_, r, _, err := openZip(segment.Literal(whole), nil, pickle.Options{}, &turn{})
 	if err != nil {
 		f.Fatal(err)
 	}

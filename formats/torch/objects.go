@@ -138,7 +138,7 @@ func (w *objectWriter) list(values []pickle.Value, depth int) []any {
 }
 
 func (w *objectWriter) dict(list []pickle.Pair, depth int) ordered {
-	out := ordered{}
+	out := make(ordered, 0, min(len(list), maxObjects))
 	for _, p := range list {
 		if _, isText := text(p.Key); !isText {
 			w.other = true
@@ -259,13 +259,25 @@ func describe(t tensorValue) any {
 	case t.omit != "":
 		return ordered{{"tensor", t.omit}}
 	case t.array != nil:
-		return ordered{{"tensor", t.array.kind().String()}, {"shape", nonNil(t.array.size)}}
+		return described{t.array.kind(), t.array.size}
 	}
 	out := ordered{}
 	for _, p := range t.parts {
 		out = append(out, entry{p.name, describe(p.tensorValue)})
 	}
 	return ordered{{"tensor", out}}
+}
+
+// described is an array as it is shown. A whole model has as many of these as tensors, and
+// they stay as long as the mount.
+type described struct {
+	dtype checkpoint.DType
+	shape []int64
+}
+
+// MarshalJSON implements json.Marshaler.
+func (d described) MarshalJSON() ([]byte, error) {
+	return marshalOrdered(ordered{{"tensor", d.dtype.String()}, {"shape", nonNil(d.shape)}})
 }
 
 func nonNil(s []int64) []int64 {

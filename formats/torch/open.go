@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"sync"
 
 	"wfs/formats/checkpoint"
 	"wfs/formats/deflate"
@@ -18,8 +19,11 @@ var ErrNoPickle = errors.New("it holds no data.pkl: torch did not write it, or d
 
 // Format is the reader of what torch writes. What is inflated of zip files is kept in cache.
 func Format(cache *deflate.Cache) checkpoint.Format {
+	var files sync.RWMutex
 	return checkpoint.Format{Name: "torch", Detect: detect, Open: func(src source.Source) (*checkpoint.Checkpoint, error) {
-		return Open(src, cache)
+		t := begin(&files)
+		defer t.end()
+		return open(src, cache, t)
 	}}
 }
 
@@ -45,7 +49,11 @@ func headOf(file segment.Data) []byte {
 // Open reads the pickles and headers of a torch file, and none of its storages. What is
 // inflated is kept in cache, which may be nil.
 func Open(src source.Source, cache *deflate.Cache) (*checkpoint.Checkpoint, error) {
-	root, r, more, format, err := load(src, cache, pickle.OptionsFor(src.Size()))
+	return open(src, cache, &turn{})
+}
+
+func open(src source.Source, cache *deflate.Cache, t *turn) (*checkpoint.Checkpoint, error) {
+	root, r, more, format, err := load(src, cache, pickle.OptionsFor(src.Size()), t)
 	if err != nil {
 		return nil, err
 	}
@@ -69,11 +77,14 @@ func Open(src source.Source, cache *deflate.Cache) (*checkpoint.Checkpoint, erro
 
 // load reads the pickles of a file: the object that was saved, what resolves its storages,
 // the further pickles, and the name of the container.
-func load(src segment.Data, cache *deflate.Cache, opt pickle.Options) (root pickle.Value, r *resolver, more []extra, format string, err error) {
+func load(src segment.Data, cache *deflate.Cache, opt pickle.Options, t *turn) (root pickle.Value, r *resolver, more []extra, format string, err error) {
 	head := headOf(src)
+	if !IsZip(head) {
+		t.large()
+	}
 	switch {
 	case IsZip(head):
-		root, r, more, err = openZip(src, cache, opt)
+		root, r, more, err = openZip(src, cache, opt, t)
 		if len(more) > 0 {
 			return root, r, more, "TorchScript", err
 		}
@@ -117,7 +128,7 @@ func (e extra) walk(c *collector) {
 }
 
 // openZip loads data.pkl, and constants.pkl where TorchScript wrote one.
-func openZip(file segment.Data, cache *deflate.Cache, opt pickle.Options) (pickle.Value, *resolver, []extra, error) {
+func openZip(file segment.Data, cache *deflate.Cache, opt pickle.Options, t *turn) (pickle.Value, *resolver, []extra, error) {
 	z, err := zip.Open(file, cache)
 	if err != nil {
 		return nil, nil, nil, err
@@ -126,14 +137,14 @@ func openZip(file segment.Data, cache *deflate.Cache, opt pickle.Options) (pickl
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	root, r, err := a.load("data", opt)
+	root, r, err := a.load("data", opt, t)
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	r.inventory = a.storages()
 	var more []extra
 	if _, script := a.find("constants.pkl"); script {
-		consts, cr, err := a.load("constants", opt)
+		consts, cr, err := a.load("constants", opt, t)
 		if err != nil {
 			return nil, nil, nil, err
 		}
@@ -143,7 +154,7 @@ func openZip(file segment.Data, cache *deflate.Cache, opt pickle.Options) (pickl
 }
 
 // load reads the pickle name.pkl, whose storages lie in the directory name.
-func (a *archive) load(name string, opt pickle.Options) (pickle.Value, *resolver, error) {
+func (a *archive) load(name string, opt pickle.Options, t *turn) (pickle.Value, *resolver, error) {
 	data, err := a.record(name + ".pkl")
 	if err != nil {
 		return nil, nil, err
@@ -155,7 +166,7 @@ func (a *archive) load(name string, opt pickle.Options) (pickle.Value, *resolver
 		return nil, nil, fmt.Errorf("record %s%s.pkl: %w", a.prefix, name, err)
 	}
 	r := newResolver(data, a.cache, a.storageReader(name), len(a.Records))
-	res, err := pickle.Load(data, 0, data.Size(), r.options(opt))
+	res, err := t.pickle(data, r.options(opt))
 	if err != nil {
 		return nil, nil, fmt.Errorf("record %s%s.pkl: %w", a.prefix, name, err)
 	}

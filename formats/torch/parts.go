@@ -26,7 +26,8 @@ func (r *resolver) quantized(args []pickle.Value, level int) (tensorValue, error
 		return tensorValue{}, errArguments
 	}
 	t := tensorValue{parts: []part{{"int_repr", ints}}}
-	if size := ints.array.logical; size != nil {
+	if rare := ints.array.rare; rare != nil && rare.logical != nil {
+		size := rare.logical
 		t.parts = append(t.parts, part{"size", intArray([]int64{int64(len(size))}, size...)})
 	}
 	if scale, ok := params[1].(float64); ok {

@@ -112,7 +112,7 @@ func (r *resolver) fromBytes(args []pickle.Value) (tensorValue, error) {
 	if !ok {
 		return tensorValue{}, errArguments
 	}
-	root, inner, _, _, err := load(b, r.cache, nestedOptions)
+	root, inner, _, _, err := load(b, r.cache, nestedOptions, &turn{})
 	if err != nil {
 		return tensorValue{}, errDamaged{fmt.Errorf("nested file: %w", err)}
 	}

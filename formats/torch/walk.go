@@ -254,7 +254,7 @@ func (c *collector) add(key string, t tensorValue) {
 		c.list(t.array, tensor)
 	}
 	c.use(t.array.storage)
-	if t.array.asSaved != "" {
+	if rare := t.array.rare; rare != nil && rare.asSaved != "" {
 		c.asSaved = append(c.asSaved, key)
 	}
 	if c.tensors == nil {

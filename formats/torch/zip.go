@@ -128,15 +128,14 @@ func (a *archive) record(name string) (segment.Data, error) {
 	if !ok {
 		return nil, nil
 	}
-	return a.open(i, name)
-}
-
-// open opens the record i, which find has found for a name.
-func (a *archive) open(i int, name string) (segment.Data, error) {
 	if i == twice {
-		return nil, fmt.Errorf("record %s%s occurs twice: readers disagree on which one counts", a.prefix, strings.ToLower(name))
+		return nil, a.twice(name)
 	}
 	return a.reader.Data(&a.Records[i])
+}
+
+func (a *archive) twice(name string) error {
+	return fmt.Errorf("record %s%s occurs twice: readers disagree on which one counts", a.prefix, strings.ToLower(name))
 }
 
 // text reads a short record, "" where there is none.
@@ -161,10 +160,12 @@ func (a *archive) storageReader(dir string) func(ref storageRef) (storage, error
 		if err != nil {
 			return storage{}, fmt.Errorf("storage %s: %w", ref.key, err)
 		}
-		s := storage{dtype: ref.dtype, id: dir + "/" + ref.key, data: segment.Literal(nil)}
-		i, ok := a.find(s.id)
+		s := storage{dtype: ref.dtype, id: ref.key, data: segment.Literal(nil)}
+		i, ok := a.find(dir + "/" + ref.key)
 		if ok && i != twice {
 			s.number = i + 1
+		} else {
+			s.id = dir + "/" + ref.key
 		}
 		if size == 0 {
 			return s, nil
@@ -172,7 +173,10 @@ func (a *archive) storageReader(dir string) func(ref storageRef) (storage, error
 		if !ok {
 			return storage{}, fmt.Errorf("record %s%s/%s is missing", a.prefix, dir, ref.key)
 		}
-		d, err := a.open(i, s.id)
+		if i == twice {
+			return storage{}, a.twice(s.id)
+		}
+		d, err := a.reader.Data(&a.Records[i])
 		if err != nil {
 			return storage{}, err
 		}
