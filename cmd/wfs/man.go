@@ -68,7 +68,7 @@ without it.
 .fi
 .PP
 The options allow_other, uid=, gid=, umask=, layout=, root=, xattr, refuse_unsafe,
-log_file= and log_level= are the flags of
+no_prefetch, log_file= and log_level= are the flags of
 .BR "wfs mount" .
 .SH EXIT STATUS
 0 success, 1 failure, 2 wrong usage. For wfs scan: 0 clean, 2 something unknown,
