@@ -46,6 +46,8 @@ type Options struct {
 	Directory *os.File
 	// XAttr shows extended attributes on tensor files.
 	XAttr bool
+	// NoPrefetch leaves reading ahead to the kernel.
+	NoPrefetch bool
 	// Patience is how long a request may wait for its source; 0 is a minute.
 	Patience time.Duration
 	Log      *slog.Logger
@@ -65,6 +67,7 @@ type fileSystem struct {
 	files  openFiles
 	faults faultLog
 	waits  waiting
+	ahead  ahead
 
 	noPassthrough atomic.Bool
 	counters      counters
@@ -73,7 +76,8 @@ type fileSystem struct {
 var _ fuse.RawFileSystem = (*fileSystem)(nil)
 
 func newFileSystem(tree *tree.Tree, opt Options) *fileSystem {
-	return &fileSystem{RawFileSystem: readOnly{fuse.NewDefaultRawFileSystem()}, tree: tree, opt: opt, started: time.Now(), waits: waiting{patience: cmp.Or(opt.Patience, defaultPatience)}}
+	return &fileSystem{RawFileSystem: readOnly{fuse.NewDefaultRawFileSystem()}, tree: tree, opt: opt, started: time.Now(),
+		files: openFiles{path: tree.Path}, waits: waiting{patience: cmp.Or(opt.Patience, defaultPatience)}}
 }
 
 // String names the file system in go-fuse's messages.

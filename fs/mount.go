@@ -36,21 +36,25 @@ type Server struct {
 }
 
 // counters are what wfs status shows.
-type counters struct{ bytes, reads, opens, errors atomic.Int64 }
+type counters struct{ bytes, reads, opens, errors, prefetched atomic.Int64 }
 
 // served counts a read of n bytes.
-func (c *counters) served(n int) {
+func (c *counters) served(n int, prefetch bool) {
 	c.reads.Add(1)
 	c.bytes.Add(int64(n))
+	if prefetch {
+		c.prefetched.Add(int64(n))
+	}
 }
 
 // Stats are the counters of a mount.
 type Stats struct {
-	Started time.Time `json:"started"`
-	Bytes   int64     `json:"bytes"`
-	Reads   int64     `json:"reads"`
-	Opens   int64     `json:"opens"`
-	Errors  int64     `json:"errors"`
+	Started    time.Time `json:"started"`
+	Bytes      int64     `json:"bytes"`      // prefetched ones too
+	Prefetched int64     `json:"prefetched"` // bytes
+	Reads      int64     `json:"reads"`
+	Opens      int64     `json:"opens"`
+	Errors     int64     `json:"errors"`
 }
 
 // Mount serves tree at mountpoint, an existing directory. It returns when the root
@@ -114,6 +118,7 @@ func Mount(tree *tree.Tree, mountpoint string, opt Options) (*Server, error) {
 	s := &Server{fs: fs, mountpoint: mountpoint, done: make(chan struct{})}
 	go func() {
 		server.Serve()
+		fs.ahead.stop()
 		close(s.done)
 	}()
 	if err := await(mountpoint); err != nil {
@@ -121,7 +126,10 @@ func Mount(tree *tree.Tree, mountpoint string, opt Options) (*Server, error) {
 		return nil, explain(err)
 	}
 	if s.device = deviceAt(mountpoint); s.device != 0 {
-		fs.raiseReadAhead(s.device)
+		readAhead := fs.raiseReadAhead(s.device)
+		if !opt.NoPrefetch {
+			fs.ahead.start(mountpoint, s.device, readAhead, opt.Log)
+		}
 	}
 	return s, nil
 }
@@ -170,7 +178,7 @@ func deviceAt(path string) uint64 {
 // Stats are the counters so far.
 func (s *Server) Stats() Stats {
 	c := &s.fs.counters
-	return Stats{s.fs.started, c.bytes.Load(), c.reads.Load(), c.opens.Load(), c.errors.Load()}
+	return Stats{s.fs.started, c.bytes.Load(), c.prefetched.Load(), c.reads.Load(), c.opens.Load(), c.errors.Load()}
 }
 
 // logWriter passes go-fuse's messages on.

@@ -17,12 +17,20 @@ import (
 type openFile struct {
 	file  *tree.File
 	opens int // guarded by openFiles.mu
+	own   int // of these, by the prefetch
 
 	once    sync.Once // guards the rest
 	content *content
 	err     error
 	backing int32 // id of the source in the kernel, for passthrough
+	tensors span  // nil where nothing is prefetched
+
+	streams *streams // guarded by ahead.mu
+	path    func() string
 }
+
+// ownHandle marks the handles that the prefetch has opened.
+const ownHandle = 1 << 63
 
 // content is the bytes of a file.
 type content struct{ data segment.Data }
@@ -37,13 +45,15 @@ type openFiles struct {
 	// open a file again and again (safetensors does twice for each safe_open), and to
 	// lay out a view of 200 000 tensors takes 50 ms.
 	recent map[uint64]weak.Pointer[content]
+	// path is where a file lies in the mount.
+	path func(*tree.File) string
 }
 
 // maxRecent bounds recent; its entries cost little, and most point to nothing.
 const maxRecent = 1024
 
-// acquire counts one open more of a file.
-func (t *openFiles) acquire(f *tree.File) *openFile {
+// acquire counts one open more of a file, by the prefetch or by anybody else.
+func (t *openFiles) acquire(f *tree.File, own bool) *openFile {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	o := t.open[f.Ino]
@@ -51,29 +61,36 @@ func (t *openFiles) acquire(f *tree.File) *openFile {
 		if t.open == nil {
 			t.open = map[uint64]*openFile{}
 		}
-		o = &openFile{file: f}
+		o = &openFile{file: f, path: sync.OnceValue(func() string { return t.path(f) })}
 		t.open[f.Ino] = o
 	}
 	o.opens++
+	if own {
+		o.own++
+	}
 	return o
 }
 
-// release takes one open back, and reports whether it was the last.
-func (t *openFiles) release(o *openFile) bool {
+// release takes one open back. It reports whether it was the last, and whether it was the
+// last but for those of the prefetch.
+func (t *openFiles) release(o *openFile, own bool) (last, left bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if o.opens--; o.opens > 0 {
-		return false
+	o.opens--
+	if own {
+		o.own--
 	}
-	delete(t.open, o.file.Ino)
-	return true
+	if o.opens == 0 {
+		delete(t.open, o.file.Ino)
+	}
+	return o.opens == 0, o.opens == o.own
 }
 
 // get finds an open file by its handle, which is its inode number.
 func (t *openFiles) get(handle uint64) *openFile {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.open[handle]
+	return t.open[handle&^ownHandle]
 }
 
 func (t *openFiles) recall(ino uint64) *content {
@@ -102,23 +119,29 @@ func (fs *fileSystem) Open(_ <-chan struct{}, input *fuse.OpenIn, out *fuse.Open
 	if input.Flags&syscall.O_ACCMODE != syscall.O_RDONLY {
 		return fuse.EROFS
 	}
+	own := fs.ahead.isOwn(input.Pid)
+	drop := func(o *openFile) { fs.drop(o, own) }
 	o, err := wait(&fs.waits, n.File.Source, input.Pid, func(context.Context) (*openFile, error) {
-		o := fs.files.acquire(n.File)
+		o := fs.files.acquire(n.File, own)
 		o.once.Do(func() { o.err = fs.prepare(o) })
 		err := o.err
 		if err == nil {
 			err = n.File.Source.Verify()
 		}
 		if err != nil {
-			fs.drop(o)
+			drop(o)
 		}
 		return o, err
-	}, fs.drop)
+	}, drop)
 	if err != nil {
 		return fs.fail(n.File, 0, err)
 	}
-	fs.counters.opens.Add(1)
 	out.Fh = n.File.Ino
+	if own {
+		out.Fh |= ownHandle
+	} else {
+		fs.counters.opens.Add(1)
+	}
 	if o.backing != 0 {
 		out.OpenFlags = fuse.FOPEN_PASSTHROUGH
 		out.BackingID = o.backing
@@ -147,19 +170,25 @@ func (fs *fileSystem) prepare(o *openFile) (err error) {
 		o.content = &content{data}
 		fs.files.remember(o.file.Ino, o.content)
 	}
-	o.backing = fs.registerBacking(o.file)
+	if o.backing = fs.registerBacking(o.file); o.backing == 0 && !o.file.Lazy() {
+		o.tensors = tensorsOf(o.content.data)
+	}
 	return nil
 }
 
 // Release drops the bytes with the last open.
 func (fs *fileSystem) Release(_ <-chan struct{}, input *fuse.ReleaseIn) {
 	if o := fs.files.get(input.Fh); o != nil {
-		fs.drop(o)
+		fs.drop(o, input.Fh&ownHandle != 0)
 	}
 }
 
-func (fs *fileSystem) drop(o *openFile) {
-	if fs.files.release(o) {
+func (fs *fileSystem) drop(o *openFile, own bool) {
+	last, left := fs.files.release(o, own)
+	if left {
+		fs.ahead.left(o)
+	}
+	if last {
 		fs.unregisterBacking(o)
 	}
 }

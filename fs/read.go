@@ -6,6 +6,7 @@ import (
 	"io"
 	"runtime/debug"
 	"sync"
+	"syscall"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 
@@ -50,11 +51,15 @@ func (fs *fileSystem) Read(_ <-chan struct{}, input *fuse.ReadIn, buf []byte) (f
 	if o == nil {
 		return nil, fuse.EBADF
 	}
+	own := input.Fh&ownHandle != 0
+	if !own && input.Flags&syscall.O_DIRECT == 0 {
+		fs.ahead.asked(o, int64(input.Offset), int64(len(buf)))
+	}
 	// Most of what is read lies in the page cache of a local file system, where there is
 	// nothing to wait for. Elsewhere Verify alone may hang, also with bytes of our own.
 	if source.Instant(o.file.Source) {
 		if n, err := o.read(buf, input.Offset, segment.ReadCached); err == nil && o.file.Source.Verify() == nil {
-			fs.counters.served(n)
+			fs.counters.served(n, own)
 			return fuse.ReadResultData(buf[:n]), fuse.OK
 		}
 	}
@@ -76,7 +81,7 @@ func (fs *fileSystem) Read(_ <-chan struct{}, input *fuse.ReadIn, buf []byte) (f
 	if err != nil {
 		return nil, fs.fail(o.file, input.Offset, err)
 	}
-	fs.counters.served(result.n)
+	fs.counters.served(result.n, own)
 	return result, fuse.OK
 }
 

@@ -6,12 +6,26 @@ import (
 	"os/exec"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
+// busyFor is how long a mount is given to be no longer busy: the prefetch has a file open for
+// some milliseconds after the last reader has closed it.
+const busyFor = 250 * time.Millisecond
+
 // Unmount ends any FUSE mount at mountpoint, also one whose daemon is gone.
 func Unmount(mountpoint string, lazy bool) error {
+	for began := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		err := unmount(mountpoint, lazy)
+		if !errors.Is(err, syscall.EBUSY) || time.Since(began) > busyFor {
+			return err
+		}
+	}
+}
+
+func unmount(mountpoint string, lazy bool) error {
 	if os.Geteuid() == 0 {
 		flags := unix.UMOUNT_NOFOLLOW
 		if lazy {

@@ -12,7 +12,7 @@ without it.
 .fi
 .PP
 The options allow_other, uid=, gid=, umask=, layout=, root=, xattr, refuse_unsafe,
-log_file= and log_level= are the flags of
+no_prefetch, log_file= and log_level= are the flags of
 .BR "wfs mount" .
 `
 

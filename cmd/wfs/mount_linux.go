@@ -28,6 +28,7 @@ type MountOptions struct {
 	UID, GID     uint32
 	Umask        string
 	XAttr        bool
+	NoPrefetch   bool
 	LogFile      string
 	LogLevel     string
 	Debug        bool
@@ -50,6 +51,7 @@ func (o *MountOptions) AddFlags(flags *pflag.FlagSet) {
 	flags.Uint32Var(&o.GID, "gid", o.GID, "numeric `id` of the group of the files")
 	flags.StringVar(&o.Umask, "umask", o.Umask, "permissions to take away, an `octal` number")
 	flags.BoolVar(&o.XAttr, "xattr", o.XAttr, "show key, dtype and shape as extended attributes (slows ls -l down)")
+	flags.BoolVar(&o.NoPrefetch, "no-prefetch", o.NoPrefetch, "leave reading ahead to the kernel, which knows no tensors")
 	flags.StringVar(&o.LogFile, "log-file", o.LogFile, "log to this `file` (default: syslog, or stderr in the foreground)")
 	flags.StringVar(&o.LogLevel, "log-level", o.LogLevel, "error, warn, info or debug")
 	flags.BoolVar(&o.Debug, "debug-fuse", o.Debug, "log every request at level debug")
@@ -190,7 +192,7 @@ func (a *app) serve(opt *MountOptions, source string, dir *os.File, ready func(n
 	signals := endings()
 	server, err := fs.Mount(files, at, fs.Options{
 		Source: absolutePath(source), UID: opt.UID, GID: opt.GID, Umask: umask,
-		AllowOther: opt.AllowOther, Directory: dir, XAttr: opt.XAttr, Debug: opt.Debug, Log: log,
+		AllowOther: opt.AllowOther, Directory: dir, XAttr: opt.XAttr, NoPrefetch: opt.NoPrefetch, Debug: opt.Debug, Log: log,
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", dir.Name(), err)

@@ -25,8 +25,8 @@ func TestFstab(t *testing.T) {
 		`ro,root="a,b",xattr`:             func(o *MountOptions) { o.Root, o.XAttr = "a,b", true },
 		`root=\"a\"`:                      func(o *MountOptions) { o.Root = `"a"` },
 		"ro,noatime,sync,lazytime,nosymfollow,strictatime,silent,mand,iversion,comment=x,user=joe,X-mount.mkdir": func(*MountOptions) {},
-		"refuse_unsafe,log_file=/x,log-level=debug": func(o *MountOptions) {
-			o.RefuseUnsafe, o.LogFile, o.LogLevel = true, "/x", "debug"
+		"refuse_unsafe,no_prefetch,log_file=/x,log-level=debug": func(o *MountOptions) {
+			o.RefuseUnsafe, o.NoPrefetch, o.LogFile, o.LogLevel = true, true, "/x", "debug"
 		},
 		"uid=1,uid=2": func(o *MountOptions) { o.UID = 2 },
 	} {

@@ -37,7 +37,8 @@ func newStatus(a *app) *cobra.Command {
 Shows each mount with its daemon's pid, age, bytes served and errors. A mount whose
 daemon is gone is shown as dead: wfs umount cleans it up. One whose daemon does not
 answer, because it is another user's, is shown with a question mark. Files that the kernel reads by
-itself (passthrough) and pages that it has cached are not counted as served.`,
+itself (passthrough) and pages that it has cached are not counted as served. In JSON, bytes has all
+that was served, and prefetched what of it was read ahead of a reader.`,
 		Example:           "  wfs status",
 		Annotations:       exitCodes(usualExitCodes),
 		ValidArgsFunction: cobra.NoFileCompletions,

@@ -40,6 +40,15 @@ func (l *List) Size() int64 {
 	return l.ends[len(l.ends)-1]
 }
 
+// Part is the segment that has the byte at off, or the last one, and the offset that it begins at.
+func (l *List) Part(off int64) (part Data, begin int64) {
+	if len(l.parts) == 0 {
+		return Literal(nil), 0
+	}
+	i := sort.Search(len(l.ends)-1, func(i int) bool { return l.ends[i] > off })
+	return l.parts[i], l.ends[i] - l.parts[i].Size()
+}
+
 // ReadAt implements Data: a binary search for the first segment, then onward.
 func (l *List) ReadAt(p []byte, off int64) (int, error) {
 	return l.ReadWith(io.ReaderAt.ReadAt, p, off)

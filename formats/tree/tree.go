@@ -116,6 +116,25 @@ func (d *Dir) Lookup(name string) (Node, bool) {
 	return Node{File: d.Files[i].File}, true
 }
 
+// Path is one of the names of a file, from the root. It looks through the tree.
+func (t *Tree) Path(f *File) string {
+	var find func(d *Dir) string
+	find = func(d *Dir) string {
+		for _, e := range d.Files {
+			if e.File == f {
+				return e.Stem + d.Suffix
+			}
+		}
+		for _, e := range d.Dirs {
+			if path := find(e.Dir); path != "" {
+				return e.Name + "/" + path
+			}
+		}
+		return ""
+	}
+	return find(t.Root)
+}
+
 // Len is the number of entries.
 func (d *Dir) Len() int { return len(d.Dirs) + len(d.Files) }
 
