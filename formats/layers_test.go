@@ -11,7 +11,7 @@ import (
 // lines, and of its own line only what allowed names.
 var layers = [][]string{
 	{"formats/internal/lru", "formats/keys", "formats/segment"},
-	{"formats/deflate", "formats/source"},
+	{"formats/deflate", "formats/export", "formats/source"},
 	{"formats/checkpoint", "formats/zip", "formats/pickle", "formats/hdf5"},
 	{"formats/npy", "formats/ops", "formats/safetensors", "formats/torch", "formats/keras", "formats/huggingface", "formats/internal/readertest", "formats/internal/toy"},
 	{"formats/audit", "formats/view", "formats"},

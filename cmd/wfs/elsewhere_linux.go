@@ -99,15 +99,3 @@ func command(process string) string {
 	}
 	return strings.TrimSpace(string(name))
 }
-
-// some is a list for a sentence, which is cut where it is long.
-func some(list []string) string {
-	const most = 5
-	if more := len(list) - most; more > 0 {
-		list = append(list[:most:most], fmt.Sprintf("%d more", more))
-	}
-	if len(list) < 2 {
-		return strings.Join(list, "")
-	}
-	return strings.Join(list[:len(list)-1], ", ") + " and " + list[len(list)-1]
-}

@@ -28,6 +28,18 @@ func mountCommands(a *app) []*cobra.Command {
 	return []*cobra.Command{newMount(a), newUmount(a), newStatus(a)}
 }
 
+// mountedAt is what to say of a directory that is to be replaced, and that something is
+// mounted on; "" where nothing is.
+func mountedAt(path string) string {
+	switch m, ok := mountAt(path); {
+	case !ok:
+		return ""
+	case m.fsType == fsType:
+		return "is a mount of wfs: name a new directory"
+	}
+	return "something is mounted there, and cannot be replaced: name a directory in it"
+}
+
 // notHere is why a command of other systems is not one of this system, "" where it is.
 func notHere(string) string { return "" }
 

@@ -18,6 +18,9 @@ const mountManual, mountFiles = "", ""
 // mountCommands are the commands that need FUSE: none.
 func mountCommands(*app) []*cobra.Command { return nil }
 
+// mountedAt is what to say of a directory that something is mounted on, which is not known.
+func mountedAt(string) string { return "" }
+
 // notHere is why a command of other systems is not one of this system, "" where it is.
 func notHere(name string) string {
 	switch name {

@@ -122,9 +122,6 @@ func removeAll(dirs []string) {
 // for itself (restic#5234).
 func overlap(source, mountpoint string) error {
 	src, mnt := realPath(source), realPath(mountpoint)
-	inside := func(path, dir string) bool {
-		return path == dir || strings.HasPrefix(path, strings.TrimSuffix(dir, "/")+"/")
-	}
 	switch {
 	case inside(mnt, src):
 		return fmt.Errorf("%s: the mountpoint lies inside the source %s", mountpoint, source)

@@ -1,6 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // humanSize is bytes in binary units.
 func humanSize(n int64) string {
@@ -13,4 +16,16 @@ func humanSize(n int64) string {
 		f, i = f/1024, i+1
 	}
 	return fmt.Sprintf("%.1f %ciB", f, units[i])
+}
+
+// some is a list for a sentence, which is cut where it is long.
+func some(list []string) string {
+	const most = 5
+	if more := len(list) - most; more > 0 {
+		list = append(list[:most:most], fmt.Sprintf("%d more", more))
+	}
+	if len(list) < 2 {
+		return strings.Join(list, "")
+	}
+	return strings.Join(list[:len(list)-1], ", ") + " and " + list[len(list)-1]
 }

@@ -54,7 +54,7 @@ func NewLayout(tensors []checkpoint.Entry, metadata map[string]string) (*Layout,
 	}
 	l.header = (8 + int64(length) + dataAlign - 1) / dataAlign * dataAlign
 	if l.header-8 > maxHeader {
-		return nil, nil, fmt.Errorf("the view's header would have %d bytes, the format allows %d (--layout tensors mounts without a view)", l.header-8, maxHeader)
+		return nil, nil, fmt.Errorf("the view's header would have %d bytes, the format allows %d (--layout tensors makes no view)", l.header-8, maxHeader)
 	}
 	l.size = l.header
 	for _, t := range l.tensors {

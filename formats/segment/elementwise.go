@@ -40,7 +40,7 @@ func (e *Elementwise) ReadWith(read ReadFunc, p []byte, off int64) (int, error) 
 	aligned := skip == 0 && count*e.Out == int64(len(p))
 
 	if aligned && e.In == e.Out {
-		if err := fill(read, e.From, p, first*e.In); err != nil {
+		if err := Fill(read, e.From, p, first*e.In); err != nil {
 			return 0, err
 		}
 		e.Apply(p, p)
@@ -48,7 +48,7 @@ func (e *Elementwise) ReadWith(read ReadFunc, p []byte, off int64) (int, error) 
 	}
 	src := borrow(count * e.In)
 	defer scratch.Put(src)
-	if err := fill(read, e.From, *src, first*e.In); err != nil {
+	if err := Fill(read, e.From, *src, first*e.In); err != nil {
 		return 0, err
 	}
 	dst := p
@@ -73,8 +73,8 @@ func borrow(n int64) *[]byte {
 	return b
 }
 
-// fill reads exactly len(p) bytes.
-func fill(read ReadFunc, r io.ReaderAt, p []byte, off int64) error {
+// Fill is ReadFull by read.
+func Fill(read ReadFunc, r io.ReaderAt, p []byte, off int64) error {
 	if n, err := read(r, p, off); n < len(p) {
 		return missing(err)
 	}

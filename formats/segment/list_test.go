@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -166,5 +167,21 @@ func TestReadUntil(t *testing.T) {
 	}
 	if _, err := ReadUntil(ctx)(Literal("x"), make([]byte, 1), 0); err != gone {
 		t.Errorf("a read after that: %v", err)
+	}
+}
+
+// TestOrigin follows bytes down to where they are.
+func TestOrigin(t *testing.T) {
+	disk := &struct{ Data }{Literal("0123456789")} // not a Literal by itself
+	l, err := NewList(Literal("ab"), NewRange(disk, 4, 3), Swap(NewRange(disk, 0, 2), 2), disk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := NewRange(l, 1, l.Size()-3)
+	for off, want := range map[int64][2]int64{-1: {}, 0: {}, 1: {4, 3}, 3: {6, 1}, 4: {}, 6: {0, 8}, 13: {7, 1}, 14: {}} {
+		src, at, n := Origin(r, off)
+		if [2]int64{at, n} != want || (n > 0) != (src == io.ReaderAt(disk)) {
+			t.Errorf("Origin(%d) = %v, %d, %d, want %v", off, src, at, n, want)
+		}
 	}
 }

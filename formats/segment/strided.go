@@ -315,5 +315,5 @@ func (g *gather) grow(n int64) {
 }
 
 func (g *gather) read(p []byte, off int64) error {
-	return fill(g.from, g.s.src, p, off)
+	return Fill(g.from, g.s.src, p, off)
 }

@@ -12,13 +12,14 @@ import sys
 import time
 
 import arrays
+import copying
 import daemon
 import listing
 import loading
 import plot
 import reading
 
-MODULES = (loading, reading, listing, daemon, arrays)
+MODULES = (loading, reading, listing, daemon, arrays, copying)
 ALL = {name.removeprefix("row_"): function for module in MODULES
        for name, function in vars(module).items() if name.startswith("row_")}
 

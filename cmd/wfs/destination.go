@@ -1,0 +1,161 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"wfs/formats/checkpoint"
+	"wfs/formats/source"
+)
+
+// stdout is a DEST, as of many programs.
+const stdout = "-"
+
+// destination is what kind of thing a DEST is.
+type destination int
+
+const (
+	toDir destination = iota
+	toFile
+	toStdout
+)
+
+const viewSuffix = ".safetensors"
+
+// otherFiles are endings of files that somebody may expect to get, and does not.
+var otherFiles = []string{
+	".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".mar", ".gguf", ".ggml", ".h5", ".hdf5", ".keras", ".onnx", ".npy", ".npz",
+	".msgpack", ".tflite", ".pb", ".index", ".json", ".zip", ".tar", ".gz", ".tgz", ".zst", ".safetensor",
+}
+
+// destinationOf is the kind of a DEST by its name, and by what is there.
+func destinationOf(dest string) (destination, error) {
+	if dest == stdout {
+		return toStdout, nil
+	}
+	info, err := os.Stat(dest)
+	ext := strings.ToLower(filepath.Ext(dest))
+	switch {
+	case err == nil && info.IsDir() && ext == viewSuffix:
+		return 0, fmt.Errorf("%s: is a directory: name a file in it", dest)
+	case err == nil && info.IsDir() || os.IsPathSeparator(dest[len(dest)-1]):
+		return toDir, nil
+	case ext == viewSuffix:
+		return toFile, nil
+	case slices.Contains(otherFiles, ext):
+		return 0, usagef("%s: wfs writes no %s file: DEST ends in .safetensors, or is a directory (%s/)", dest, ext, dest)
+	case err == nil:
+		return 0, fmt.Errorf("%s: is there and is not a directory; a file that cp writes ends in .safetensors", dest)
+	}
+	return toDir, nil
+}
+
+// checkDestination refuses a DEST that is in the way of its source, or that something is in
+// the way of. path is where it lies, links resolved.
+func checkDestination(model *checkpoint.Model, dest string, kind destination, force bool) (path string, err error) {
+	path = plainName(dest)
+	info, err := os.Lstat(path)
+	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		if path, err = filepath.EvalSymlinks(path); err != nil {
+			return "", fmt.Errorf("%s: is a link to what is not there: name a file or directory", dest)
+		}
+		info, err = os.Lstat(path)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		info, err = nil, nil
+		if _, err := os.Stat(filepath.Dir(path)); err != nil {
+			if errors.Is(err, fs.ErrNotExist) {
+				return "", fmt.Errorf("%s: no such directory: make it first (mkdir -p)", filepath.Dir(path))
+			}
+			return "", shortPath(err)
+		}
+	}
+	if err != nil {
+		return "", shortPath(err)
+	}
+	if info != nil {
+		for f := range sources(model) {
+			if now, err := os.Stat(f.Path()); err == nil && os.SameFile(info, now) {
+				return "", fmt.Errorf("%s: is the source itself (%s)", dest, f.Path())
+			}
+		}
+	}
+	from, to := realPath(model.Path), realPath(path)
+	switch {
+	case from == to:
+		return "", fmt.Errorf("%s: is the source itself", dest)
+	case model.Dir != nil && inside(to, from):
+		return "", fmt.Errorf("%s: lies inside the source %s: copy to another directory, or name a weight file as the SOURCE", dest, model.Path)
+	case info == nil:
+	case kind == toDir && !info.IsDir():
+		return "", fmt.Errorf("%s: is there and is not a directory", path)
+	case kind == toFile && !info.Mode().IsRegular():
+		return "", fmt.Errorf("%s: is not a regular file", dest)
+	case kind == toFile && !force:
+		return "", fmt.Errorf("%s: is there already (--force replaces it)", dest)
+	case kind == toDir && inside(from, to):
+		return "", fmt.Errorf("%s: the source %s lies inside it: name a new directory", dest, model.Path)
+	}
+	return path, nil
+}
+
+// checkReplaced refuses a directory that holds what the copy does not: that would be lost.
+func checkReplaced(dest string, force bool, names map[string]bool) error {
+	if what := mountedAt(realPath(dest)); what != "" {
+		return fmt.Errorf("%s: %s", dest, what)
+	}
+	dir, err := os.Open(dest)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return shortPath(err)
+	}
+	defer dir.Close()
+	if there, _ := dir.Readdirnames(1); len(there) == 0 {
+		return nil
+	}
+	if !force {
+		return fmt.Errorf("%s: is not empty: name a new directory, or a file in this one that ends in .safetensors (--force replaces an older copy)", dest)
+	}
+	return filepath.WalkDir(dest, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return shortPath(err)
+		}
+		if rel, _ := filepath.Rel(dest, path); rel != "." && !names[filepath.ToSlash(rel)] {
+			return fmt.Errorf("%s: --force would remove %.200q, which the copy does not have: move it away first", dest, rel)
+		}
+		return nil
+	})
+}
+
+// inside reports whether a path is a directory or lies below it. Both are real paths.
+func inside(path, dir string) bool {
+	return path == dir || strings.HasPrefix(path, strings.TrimSuffix(dir, string(os.PathSeparator))+string(os.PathSeparator))
+}
+
+// sources is every file that a model was opened from, and that it passes through.
+func sources(m *checkpoint.Model) func(yield func(source.Source) bool) {
+	return func(yield func(source.Source) bool) {
+		for _, set := range m.Sets {
+			if set.IndexSource != nil && !yield(set.IndexSource) {
+				return
+			}
+			for _, s := range set.Shards {
+				if !yield(s.Source) {
+					return
+				}
+			}
+		}
+		for _, f := range m.Files {
+			if !yield(f.Source) {
+				return
+			}
+		}
+	}
+}
