@@ -15,10 +15,11 @@ import arrays
 import daemon
 import listing
 import loading
+import opening
 import plot
 import reading
 
-MODULES = (loading, reading, listing, daemon, arrays)
+MODULES = (loading, reading, listing, opening, daemon, arrays)
 ALL = {name.removeprefix("row_"): function for module in MODULES
        for name, function in vars(module).items() if name.startswith("row_")}
 
