@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // found is the weights of a directory in the form that is shown.
@@ -117,7 +118,7 @@ func find(names []string) []found {
 	if len(sets) > 0 {
 		return sets
 	}
-	for _, v := range variants {
+	for _, v := range variants() {
 		for _, candidate := range names {
 			if m := v.whole.FindStringSubmatch(candidate); m != nil && !notForm.MatchString(candidate) {
 				return []found{{candidate, whole, v.family, m[1]}}
@@ -141,7 +142,7 @@ func find(names []string) []found {
 
 // variants match names with a variant in them (transformers/utils/hub.py, _add_variant):
 // model.fp16.safetensors, model.safetensors.index.fp16.json.
-var variants = func() (all []struct {
+var variants = sync.OnceValue(func() (all []struct {
 	family       *family
 	whole, index *regexp.Regexp
 }) {
@@ -158,7 +159,7 @@ var variants = func() (all []struct {
 		}
 	}
 	return all
-}()
+})
 
 // readable are the endings of weight files, the first of them for preference.
 var readable = []string{

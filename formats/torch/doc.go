@@ -11,7 +11,8 @@
 //
 //   - In a zip (zip.go) data.pkl is a record, and the storage with the key 7 is the
 //     record data/7. A stored record is a range of the file; a deflated one is
-//     inflated while it is read. TorchScript has a second pickle, constants.pkl,
+//     inflated while it is read. Of a directory of shards several are opened at once
+//     (turn.go). TorchScript has a second pickle, constants.pkl,
 //     with records of its own.
 //   - In a legacy file (legacy.go) five pickles follow one another: a magic number,
 //     a version, the system, the object, and the list of the storages' keys. The
@@ -23,7 +24,9 @@
 //     in bytes (subclass.go, fromBytes), which is read in the same way once more.
 //
 // What the pickle holds is then a tree of values: dicts, lists, numbers, and
-// Objects, which are calls that nobody made. A resolver (rebuild.go) says of an
+// Objects, which are calls that nobody made. Most calls are tensors with the arguments
+// that torch writes today. These are read as soon as the pickle has them, and a few words
+// stand in their place (rebuilt.go): whole calls would take ten times the memory. A resolver (rebuild.go) says of an
 // Object whether it is a tensor. It knows the functions of torch/_utils.py by name
 // and reads their arguments: a storage, an offset, a size and strides make an array
 // (array.go); quantized, sparse and nested tensors have several of them (parts.go),

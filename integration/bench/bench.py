@@ -16,10 +16,11 @@ import copying
 import daemon
 import listing
 import loading
+import opening
 import plot
 import reading
 
-MODULES = (loading, reading, listing, daemon, arrays, copying)
+MODULES = (loading, reading, listing, opening, daemon, arrays, copying)
 ALL = {name.removeprefix("row_"): function for module in MODULES
        for name, function in vars(module).items() if name.startswith("row_")}
 
