@@ -25,8 +25,8 @@ def row_open():
 
     samples = rounds(torch=lambda: timed(lambda: torch.load(source, weights_only=True)), mount=mount,
                      ls=lambda: timed(run, WFS, "ls", source))
-    yield Row("mount", f"mounting {row_open.__doc__}", ratio(samples, "mount", "torch"), "×", 0.15, "less", samples)
-    yield Row("ls", f"wfs ls of {row_open.__doc__}", ratio(samples, "ls", "torch"), "×", 0.125, "less", samples)
+    yield Row("mount", f"mounting {row_open.__doc__}", ratio(samples, "mount", "torch"), "×", 0.12, "less", samples)
+    yield Row("ls", f"wfs ls of {row_open.__doc__}", ratio(samples, "ls", "torch"), "×", 0.1, "less", samples)
 
 
 def row_ls_l():
