@@ -64,21 +64,21 @@ func (r *resolver) compact(callable, args pickle.Value) pickle.Compact {
 	if !ok {
 		return nil
 	}
-	make, known := r.makers[g]
+	by, known := r.makers[g]
 	if !known {
 		name, _ := asGlobal(g)
-		make = maker(max(0, slices.Index(makers[:], name.name)))
+		by = maker(max(0, slices.Index(makers[:], name.name)))
 		if name.module != "torch._utils" {
-			make = otherMaker
+			by = otherMaker
 		}
-		r.makers[g] = make
+		r.makers[g] = by
 	}
 	list, ok := args.(*pickle.Tuple)
-	if make == otherMaker || !ok {
+	if by == otherMaker || !ok {
 		return nil
 	}
 	f := list.Items
-	if make == parameter { // (data, requires_grad, hooks)
+	if by == parameter { // (data, requires_grad, hooks)
 		if len(f) != 3 || !isEmpty(f[2]) {
 			return nil
 		}
@@ -87,8 +87,12 @@ func (r *resolver) compact(callable, args pickle.Value) pickle.Compact {
 		}
 		return nil
 	}
-	// (storage, offset, size, stride, requires_grad, hooks[, dtype][, metadata])
-	if len(f) != 6 && (make != tensorV3 || len(f) != 7) || !isEmpty(f[5]) {
+	// (storage, offset, size, stride, requires_grad, hooks), and the dtype in the third version
+	fields := 6
+	if by == tensorV3 {
+		fields = 7
+	}
+	if len(f) != fields || !isEmpty(f[5]) {
 		return nil
 	}
 	id, ok := f[0].(*pickle.PersID)
@@ -106,10 +110,7 @@ func (r *resolver) compact(callable, args pickle.Value) pickle.Compact {
 	if !r.dims(&a, f[2], f[3]) {
 		return nil
 	}
-	if make == tensorV3 {
-		if len(f) != 7 {
-			return nil
-		}
+	if by == tensorV3 {
 		g, ok := asGlobal(f[6])
 		if !ok {
 			return nil
@@ -118,7 +119,7 @@ func (r *resolver) compact(callable, args pickle.Value) pickle.Compact {
 			return nil
 		}
 	}
-	return &rebuilt{array: a, maker: make}
+	return &rebuilt{array: a, maker: by}
 }
 
 // dims reads size and stride. Tensors of one shape, one after the other, share theirs.
