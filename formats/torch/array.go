@@ -70,13 +70,13 @@ func (a *array) pack(perByte int64) error {
 }
 
 // data is the array's elements in C order, little endian.
-func (a *array) data() (segment.Data, error) {
+func (a *array) data(bands *segment.Bands) (segment.Data, error) {
 	elem := elemSize(a.dtype)
 	limit := a.storage.data.Size()
 	if a.offset < 0 || a.offset > limit/elem {
 		return nil, fmt.Errorf("storage offset %d is outside a storage of %d bytes", a.offset, limit)
 	}
-	d, err := segment.NewStrided(a.storage.data, limit, a.offset*elem, elem, a.size, a.stride)
+	d, err := segment.NewStrided(bands, a.storage.data, limit, a.offset*elem, elem, a.size, a.stride)
 	if err != nil {
 		return nil, err
 	}
