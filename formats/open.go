@@ -45,7 +45,7 @@ func newOpener() *opener {
 		files: []checkpoint.Format{
 			safetensors.Format(),
 			keras.Format(chunks, inflated),
-			torch.Format(inflated),
+			torch.Format(inflated, segment.NewBands(segment.DefaultBandsSize)),
 		},
 		dirs: []checkpoint.DirFormat{
 			huggingface.Format(),

@@ -14,9 +14,10 @@ func collectLate() {
 }
 
 // roomToServe is what serving may take beyond what the tree takes: decoded chunks (64 MiB
-// at most), the buffers of requests, and garbage. With half of it, a full cache of chunks
-// keeps the collector busy: a compressed dataset takes 1.6 times as long to read.
-const roomToServe = 128 << 20
+// at most) or bands of transposed tensors (128 MiB), the buffers of requests, and garbage.
+// With less, a full cache keeps the collector busy: with 64 MiB a compressed dataset takes
+// 1.6 times as long to read.
+const roomToServe = 192 << 20
 
 // collectTight is for serving: what reading the headers took goes back to the system,
 // and what requests leave behind is collected before the daemon grows by much. The limit

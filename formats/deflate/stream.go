@@ -29,9 +29,9 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"runtime"
 	"sort"
 	"sync"
-	"sync/atomic"
 
 	"wfs/formats/internal/lru"
 )
@@ -56,12 +56,14 @@ const (
 // safe for concurrent use; nil keeps to each stream alone.
 type Cache struct {
 	decoded blockCache
-	points  atomic.Int64
+	points  marked
 	idle    idleStreams
+	// ahead holds a token for each goroutine that decodes ahead of a reader.
+	ahead chan struct{}
 }
 
 // NewCache makes an empty Cache.
-func NewCache() *Cache { return new(Cache) }
+func NewCache() *Cache { return &Cache{ahead: make(chan struct{}, runtime.GOMAXPROCS(0))} }
 
 // blockKey is a block of the output of a stream.
 type blockKey struct {
@@ -103,6 +105,9 @@ type Stream struct {
 	mu      sync.Mutex
 	decoder *decoder
 	points  []point // by their place in the output
+	sparse  int64   // how far apart points are at least, where some were given up; 0 at first
+
+	ahead ahead
 }
 
 // point is where decoding can go on.
@@ -128,6 +133,9 @@ func (s *Stream) Size() int64 { return s.size }
 func (s *Stream) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 {
 		return 0, fmt.Errorf("negative offset %d", off)
+	}
+	if off < s.size {
+		s.readAhead(off, int64(len(p)))
 	}
 	done := 0
 	for done < len(p) {
@@ -215,11 +223,7 @@ func (s *Stream) mark() {
 	if n := len(s.points); n > 0 {
 		last = s.points[n-1].pos
 	}
-	if s.decoder.pos < last+max(1<<20, s.size/pointsPerStream) || s.decoder.phase == atEnd {
-		return
-	}
-	if s.cache.points.Add(1) > maxPoints {
-		s.cache.points.Add(-1)
+	if s.decoder.pos < last+max(1<<20, s.size/pointsPerStream, s.sparse) || s.decoder.phase == atEnd || !s.cache.points.add(s) {
 		return
 	}
 	at, around := s.decoder.leave()

@@ -66,7 +66,7 @@ func BenchmarkList(b *testing.B) {
 // BenchmarkTransposed reads a transposed matrix of 16 MiB.
 func BenchmarkTransposed(b *testing.B) {
 	const request, side = 512 << 10, 2048
-	d, err := NewStrided(file(b, side*side*4), side*side*4, 0, 4, []int64{side, side}, []int64{1, side})
+	d, err := NewStrided(nil, file(b, side*side*4), side*side*4, 0, 4, []int64{side, side}, []int64{1, side})
 	if err != nil {
 		b.Fatal(err)
 	}

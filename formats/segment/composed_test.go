@@ -25,7 +25,7 @@ func TestComposed(t *testing.T) {
 		for range 1 + rng.IntN(6) {
 			rows, columns, width := 1+rng.Int64N(40), 1+rng.Int64N(40), []int64{1, 2, 4, 8}[rng.IntN(4)]
 			off := rng.Int64N(100)
-			gathered, err := NewStrided(bytes.NewReader(src), int64(len(src)), off, width, []int64{rows, columns}, []int64{1, rows})
+			gathered, err := NewStrided(nil, bytes.NewReader(src), int64(len(src)), off, width, []int64{rows, columns}, []int64{1, rows})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -83,7 +83,7 @@ func TestMemory(t *testing.T) {
 		{[]int64{1 << 20, 1 << 18}, []int64{0, 1 << 20}},
 		{[]int64{1 << 10, 1 << 9, 1 << 9, 1 << 10}, []int64{1 << 28, 1, 1 << 19, 1 << 9}},
 	} {
-		d, err := NewStrided(zeros{}, size, 0, 4, c.shape, c.stride)
+		d, err := NewStrided(nil, zeros{}, size, 0, 4, c.shape, c.stride)
 		if err != nil {
 			t.Fatal(err)
 		}

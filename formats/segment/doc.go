@@ -13,11 +13,14 @@
 // search (list.go) and reads small ranges that are neighbours in the source by one call. A
 // Strided works out which rectangle of its array the request covers and walks it in the
 // order of the source, so that one read serves as many elements as lie near each other
-// (strided.go, scatter.go). An Elementwise widens the request to whole elements and works
+// (strided.go, scatter.go). Where that is few, as in a transposed matrix, and much is read
+// of one place, a whole band of the output is made at once, on all processors, and kept for
+// the requests after it (band.go, bands.go). An Elementwise widens the request to whole elements and works
 // in the caller's buffer where it can (elementwise.go). A Range adds its offset.
 //
 // Memory depends on the request and never on the file: 256 KiB of scratch for a gather,
-// and no more than the request itself for anything else.
+// and no more than the request itself for anything else; and what Bands may take, which all
+// gathers of a mount share.
 //
 // # How the source is read
 //

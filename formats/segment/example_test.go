@@ -36,12 +36,12 @@ func ExampleNewList() {
 // in another order. What lies there as it is served becomes a plain Range.
 func ExampleNewStrided() {
 	source := bytes.NewReader([]byte("adgbeh"))
-	matrix, err := segment.NewStrided(source, 6, 0, 1, []int64{2, 3}, []int64{3, 1})
+	matrix, err := segment.NewStrided(nil, source, 6, 0, 1, []int64{2, 3}, []int64{3, 1})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	transposed, err := segment.NewStrided(source, 6, 0, 1, []int64{3, 2}, []int64{1, 3})
+	transposed, err := segment.NewStrided(nil, source, 6, 0, 1, []int64{3, 2}, []int64{1, 3})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -148,7 +148,7 @@ func (s stuck) ReadAtContext(ctx context.Context, p []byte, off int64) (int, err
 // TestReadUntil gives up a read that hangs in a source below three composites.
 func TestReadUntil(t *testing.T) {
 	src := stuck{make(chan struct{})}
-	strided, err := NewStrided(src, 64, 0, 4, []int64{4, 4}, []int64{1, 4})
+	strided, err := NewStrided(nil, src, 64, 0, 4, []int64{4, 4}, []int64{1, 4})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,10 @@
 package segment
 
-import "slices"
+import (
+	"slices"
+
+	"wfs/formats/internal/transpose"
+)
 
 // tile is how many elements of the output are written at once while the source is
 // walked in its own order: a line of the processor's cache, for the common widths.
@@ -28,6 +32,10 @@ func scatter(dst, src []byte, elem int64, dims []dim) {
 	}
 	column := dims[along]
 	outer := slices.Delete(dims[:last], along, along+1)
+	if row.out == 1 && column.stride == 1 {
+		transposed(dst, src, 0, 0, elem, outer, row, column)
+		return
+	}
 	tiles := row.size / tile
 	if tiles > 0 {
 		copyDims(dst, src, 0, 0, elem, slices.Concat(outer,
@@ -36,6 +44,19 @@ func scatter(dst, src []byte, elem int64, dims []dim) {
 	if rest := row.size % tile; rest > 0 {
 		copyDims(dst, src, tiles*tile*row.out, tiles*tile*row.stride, elem, slices.Concat(outer,
 			[]dim{column, {rest, row.stride, row.out}}))
+	}
+}
+
+// transposed copies a matrix, whose rows run in the source and whose columns in the output,
+// for each index of outer.
+func transposed(dst, src []byte, out, in, elem int64, outer []dim, row, column dim) {
+	if len(outer) == 0 {
+		transpose.Copy(dst[out*elem:], src[in*elem:], int(elem), int(row.size), int(column.size), int(column.out*elem), int(row.stride*elem))
+		return
+	}
+	d := outer[0]
+	for i := range d.size {
+		transposed(dst, src, out+i*d.out, in+i*d.stride, elem, outer[1:], row, column)
 	}
 }
 

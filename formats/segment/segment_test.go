@@ -88,12 +88,12 @@ func TestStrided(t *testing.T) {
 			src[i] = byte(rng.Uint32())
 		}
 		name := fmt.Sprintf("trial %d: elem %d shape %v stride %v", trial, elem, shape, stride)
-		d, err := NewStrided(bytes.NewReader(src), int64(len(src)), off, elem, shape, stride)
+		d, err := NewStrided(nil, bytes.NewReader(src), int64(len(src)), off, elem, shape, stride)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		probe(t, name, d, naive(src, off, elem, shape, stride), rng)
-		if _, err := NewStrided(bytes.NewReader(src), int64(len(src))-1, off, elem, shape, stride); err == nil {
+		if _, err := NewStrided(nil, bytes.NewReader(src), int64(len(src))-1, off, elem, shape, stride); err == nil {
 			t.Fatalf("%s: one byte less was accepted", name)
 		}
 	}
@@ -125,7 +125,7 @@ func TestStridedLarge(t *testing.T) {
 		{[]int64{33, 31, 37}, []int64{1, 33 * 37, 33}},
 		{[]int64{400, 3}, []int64{1100, 300_000}},
 	} {
-		d, err := NewStrided(bytes.NewReader(src), int64(len(src)), 0, 4, c.shape, c.stride)
+		d, err := NewStrided(nil, bytes.NewReader(src), int64(len(src)), 0, 4, c.shape, c.stride)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -137,14 +137,14 @@ func TestStridedLarge(t *testing.T) {
 // is read, and a size that overflows is refused all the same.
 func TestStridedEmpty(t *testing.T) {
 	src := bytes.NewReader(make([]byte, 64))
-	d, err := NewStrided(src, 64, 64, 4, []int64{0, 1 << 40}, []int64{math.MaxInt64, math.MaxInt64})
+	d, err := NewStrided(nil, src, 64, 64, 4, []int64{0, 1 << 40}, []int64{math.MaxInt64, math.MaxInt64})
 	if err != nil || d.Size() != 0 {
 		t.Errorf("an empty array: %v", err)
 	}
-	if _, err := NewStrided(src, 64, 0, 4, []int64{0, math.MaxInt64, 4}, []int64{1, 1, 1}); err == nil {
+	if _, err := NewStrided(nil, src, 64, 0, 4, []int64{0, math.MaxInt64, 4}, []int64{1, 1, 1}); err == nil {
 		t.Error("[0, 2^63-1, 4] was accepted")
 	}
-	d, err = NewStrided(src, 64, 60, 4, nil, nil)
+	d, err = NewStrided(nil, src, 64, 60, 4, nil, nil)
 	if err != nil || d.Size() != 4 {
 		t.Errorf("a scalar at the end: %v", err)
 	}
@@ -170,7 +170,7 @@ func TestStridedRefuses(t *testing.T) {
 		{math.MaxInt64, []int64{1}, []int64{1}},
 		{60, []int64{2}, []int64{1}},
 	} {
-		if d, err := NewStrided(src, 64, c.off, 4, c.shape, c.stride); err == nil {
+		if d, err := NewStrided(nil, src, 64, c.off, 4, c.shape, c.stride); err == nil {
 			t.Errorf("%+v: accepted with %d bytes", c, d.Size())
 		}
 	}

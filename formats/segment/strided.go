@@ -16,6 +16,9 @@ const gatherSpan = 256 << 10
 // cost less than reading what lies between.
 const sparseGap = 4 << 10
 
+// apart is the bytes between runs of the source in scratch memory: a line of the cache.
+const apart = 64
+
 // dim is one dimension of a strided array, in elements.
 type dim struct {
 	size   int64
@@ -31,13 +34,16 @@ type Strided struct {
 	elem int64 // bytes of an element
 	dims []dim // without dimensions of size 1, adjacent ones merged
 	size int64 // bytes
+
+	bands *Bands
+	cut   *banding // nil where s has no bands
 }
 
 // NewStrided makes the C-order bytes of the array whose element (i, j, …) lies at
 // byte off+(i*stride[0]+j*stride[1]+…)*elem of src, which has limit bytes.
-// It returns a Range where the array is one. Negative strides, overflow and
-// elements beyond limit are errors.
-func NewStrided(src io.ReaderAt, limit, off, elem int64, shape, stride []int64) (Data, error) {
+// It returns a Range where the array is one. Bands of arrays that cost many reads are kept
+// in bands, which may be nil. Negative strides, overflow and elements beyond limit are errors.
+func NewStrided(bands *Bands, src io.ReaderAt, limit, off, elem int64, shape, stride []int64) (Data, error) {
 	if len(shape) != len(stride) {
 		return nil, fmt.Errorf("%d sizes but %d strides", len(shape), len(stride))
 	}
@@ -76,6 +82,9 @@ func NewStrided(src io.ReaderAt, limit, off, elem int64, shape, stride []int64) 
 	s.dims = collapse(shape, stride)
 	if len(s.dims) == 0 || len(s.dims) == 1 && s.dims[0].stride == 1 {
 		return NewRange(src, off, s.size), nil
+	}
+	if bands != nil {
+		s.bands, s.cut = bands, s.banding(bands.limit)
 	}
 	return s, nil
 }
@@ -139,6 +148,19 @@ func (s *Strided) ReadWith(read ReadFunc, p []byte, off int64) (int, error) {
 	if err != nil || len(p) == 0 {
 		return 0, err
 	}
+	if s.cut != nil {
+		err = s.readBanded(read, p, off)
+	} else {
+		err = s.direct(read, p, off)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return len(p), atEnd
+}
+
+// direct fills p, which lies inside, from the source.
+func (s *Strided) direct(read ReadFunc, p []byte, off int64) error {
 	first, skip := off/s.elem, off%s.elem
 	last := (off + int64(len(p)) + s.elem - 1) / s.elem
 	dst := p
@@ -148,12 +170,12 @@ func (s *Strided) ReadWith(read ReadFunc, p []byte, off int64) (int, error) {
 	}
 	g := gather{s: s, from: read}
 	if err := g.linear(dst, s.off, 0, first, last); err != nil {
-		return 0, err
+		return err
 	}
 	if !whole {
 		copy(p, dst[skip:])
 	}
-	return len(p), atEnd
+	return nil
 }
 
 // gather is one request's work.
@@ -206,7 +228,19 @@ func (g *gather) linear(dst []byte, base int64, axis int, lo, hi int64) error {
 // so that one read serves as many elements as lie near each other, and written
 // wherever the output has them.
 func (g *gather) box(dst []byte, base int64, dims []dim) error {
-	elem := g.s.elem
+	p := planOf(dims, g.s.elem)
+	return g.far(dst, base, 0, p.far, p.inner, p.piece, p.span)
+}
+
+// plan is how a box is read.
+type plan struct {
+	far   []dim // each index of them takes reads of its own, the smallest stride last
+	inner []dim // what one read takes in
+	span  int64 // its length in elements
+	piece int64 // how many indices of the last of far one read takes in too
+}
+
+func planOf(dims []dim, elem int64) plan {
 	var repeat, walk []dim // stride 0, and the rest with the smallest stride last
 	for _, d := range dims {
 		if d.stride == 0 {
@@ -218,31 +252,47 @@ func (g *gather) box(dst []byte, base int64, dims []dim) error {
 	slices.SortStableFunc(walk, func(a, b dim) int {
 		return int(min(1, max(-1, b.stride-a.stride)))
 	})
-	// near is how many of the last dimensions one read takes in; span is its length in elements.
-	near, span, count := 0, int64(1), int64(1)
+	near, count := 0, int64(1)
+	p := plan{span: 1, piece: 1}
 	for near < len(walk) {
 		d := walk[len(walk)-1-near]
 		hi, reach := bits.Mul64(uint64(d.size-1), uint64(d.stride))
 		if hi != 0 || reach > gatherSpan {
 			break
 		}
-		s, c := span+int64(reach), count*d.size
-		if s*elem > gatherSpan || s*elem > sparseGap && (d.stride-span)*elem > sparseGap {
+		s, c := p.span+int64(reach), count*d.size
+		if s*elem > gatherSpan || s*elem > sparseGap && (d.stride-p.span)*elem > sparseGap {
 			break
 		}
-		near, span, count = near+1, s, c
+		near, p.span, count = near+1, s, c
 	}
-	far := walk[:len(walk)-near]
-	inner := slices.Concat(walk[len(walk)-near:], repeat)
+	p.far = walk[:len(walk)-near]
+	p.inner = slices.Concat(walk[len(walk)-near:], repeat)
 	// A dimension too long for one read is taken in pieces.
-	piece := int64(1)
-	if len(far) > 0 {
-		d := far[len(far)-1]
-		if (d.stride-span)*elem <= sparseGap {
-			piece = max(1, min(d.size, (gatherSpan/elem-span)/d.stride+1))
+	if len(p.far) > 0 {
+		d := p.far[len(p.far)-1]
+		if (d.stride-p.span)*elem <= sparseGap {
+			p.piece = max(1, min(d.size, (gatherSpan/elem-p.span)/d.stride+1))
 		}
 	}
-	return g.far(dst, base, 0, far, inner, piece, span)
+	return p
+}
+
+// readCost is what a read costs beside its bytes, in bytes.
+const readCost = sparseGap
+
+// cost estimates what the reads of a plan cost, in bytes.
+func (p plan) cost(elem int64) int64 {
+	reads, span := 1., p.span
+	for i, d := range p.far {
+		if i == len(p.far)-1 && p.piece > 1 {
+			span += (p.piece - 1) * d.stride
+			reads *= float64((d.size + p.piece - 1) / p.piece)
+		} else {
+			reads *= float64(d.size)
+		}
+	}
+	return int64(min(reads*float64(readCost+span*elem), 1<<60))
 }
 
 // far walks the outer dimensions. Of the last of them one read takes a piece, where
@@ -286,16 +336,18 @@ func (g *gather) far(dst []byte, base, out int64, dims, inner []dim, piece, span
 		}
 		return nil
 	}
-	batch := max(1, gatherSpan/(span*elem))
+	// Runs that lie a power of two apart would have the same place in the processor's cache.
+	pitch := span + (apart+elem-1)/elem
+	batch := max(1, gatherSpan/(pitch*elem))
 	for i := int64(0); i < d.size; i += batch {
 		n := min(batch, d.size-i)
-		g.grow(n * span * elem)
+		g.grow(n * pitch * elem)
 		for k := range n {
-			if err := g.read(g.scratch[k*span*elem:(k+1)*span*elem], base+(i+k)*d.stride*elem); err != nil {
+			if err := g.read(g.scratch[k*pitch*elem:][:span*elem], base+(i+k)*d.stride*elem); err != nil {
 				return err
 			}
 		}
-		part := append([]dim{{n, span, d.out}}, inner...)
+		part := append([]dim{{n, pitch, d.out}}, inner...)
 		scatter(dst[(out+i*d.out)*elem:], g.scratch, elem, part)
 	}
 	return nil

@@ -80,7 +80,7 @@ func (a *array) pack(perByte int64) error {
 }
 
 // data is the array's elements in C order, little endian.
-func (a *array) data() (segment.Data, error) {
+func (a *array) data(bands *segment.Bands) (segment.Data, error) {
 	elem := elemSize(a.dtype)
 	limit := a.storage.data.Size()
 	if a.offset < 0 || a.offset > limit/elem {
@@ -89,7 +89,7 @@ func (a *array) data() (segment.Data, error) {
 	d := a.storage.data
 	if !a.fills() {
 		var err error
-		if d, err = segment.NewStrided(d, limit, a.offset*elem, elem, a.size, a.stride); err != nil {
+		if d, err = segment.NewStrided(bands, d, limit, a.offset*elem, elem, a.size, a.stride); err != nil {
 			return nil, err
 		}
 	}

@@ -17,13 +17,14 @@ import (
 // ErrNoPickle is a zip or tar file that torch did not write, or did not finish.
 var ErrNoPickle = errors.New("it holds no data.pkl: torch did not write it, or did not finish")
 
-// Format is the reader of what torch writes. What is inflated of zip files is kept in cache.
-func Format(cache *deflate.Cache) checkpoint.Format {
+// Format is the reader of what torch writes. What is inflated of zip files is kept in cache,
+// and what transposed tensors have read in bands; either may be nil.
+func Format(cache *deflate.Cache, bands *segment.Bands) checkpoint.Format {
 	var files sync.RWMutex
 	return checkpoint.Format{Name: "torch", Detect: detect, Open: func(src source.Source) (*checkpoint.Checkpoint, error) {
 		t := begin(&files)
 		defer t.end()
-		return open(src, cache, t)
+		return open(src, cache, bands, t)
 	}}
 }
 
@@ -46,18 +47,19 @@ func headOf(file segment.Data) []byte {
 	return segment.Head(file, headLen)
 }
 
-// Open reads the pickles and headers of a torch file, and none of its storages. What is
-// inflated is kept in cache, which may be nil.
-func Open(src source.Source, cache *deflate.Cache) (*checkpoint.Checkpoint, error) {
-	return open(src, cache, &turn{})
+// Open reads the pickles and headers of a torch file, and none of its storages. The caches
+// are as for Format.
+func Open(src source.Source, cache *deflate.Cache, bands *segment.Bands) (*checkpoint.Checkpoint, error) {
+	return open(src, cache, bands, &turn{})
 }
 
-func open(src source.Source, cache *deflate.Cache, t *turn) (*checkpoint.Checkpoint, error) {
+func open(src source.Source, cache *deflate.Cache, bands *segment.Bands, t *turn) (*checkpoint.Checkpoint, error) {
 	root, r, more, format, err := load(src, cache, pickle.OptionsFor(src.Size()), t)
 	if err != nil {
 		return nil, err
 	}
 	c := newCollector(r, src.Size())
+	c.bands = bands
 	c.walk("", root, 0)
 	for _, m := range more {
 		m.walk(c)

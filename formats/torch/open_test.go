@@ -18,7 +18,7 @@ func seeds(t testing.TB) map[string][]byte {
 }
 
 func openBytes(b []byte) (*checkpoint.Checkpoint, error) {
-	return Open(source.NewMemory("test", segment.Literal(b), nil), nil)
+	return Open(source.NewMemory("test", segment.Literal(b), nil), nil, nil)
 }
 
 func TestOpenKeys(t *testing.T) {
@@ -101,7 +101,7 @@ func exercise(t testing.TB, b []byte) (read int64) {
 	return read
 }
 
-func TestReader(t *testing.T) { readertest.Run(t, Format(nil), seeds(t)) }
+func TestReader(t *testing.T) { readertest.Run(t, Format(nil, nil), seeds(t)) }
 
 func FuzzOpen(f *testing.F) {
 	for _, b := range seeds(f) {

@@ -28,7 +28,7 @@ func TestArrayRefusesWhatReachesOutside(t *testing.T) {
 		"overflow":  {storage: s, dtype: checkpoint.F32, size: []int64{1 << 62, 1 << 62}, stride: []int64{1, 1}},
 		"wrap":      {storage: s, dtype: checkpoint.F32, size: []int64{3, 1 << 40}, stride: []int64{math.MaxInt64, 0}},
 	} {
-		if d, err := a.data(); err == nil {
+		if d, err := a.data(nil); err == nil {
 			t.Errorf("%s: %d bytes instead of an error", name, d.Size())
 		}
 	}
@@ -60,7 +60,7 @@ func TestBigEndian(t *testing.T) {
 
 func check(t *testing.T, a *array, want segment.Literal) {
 	t.Helper()
-	d, err := a.data()
+	d, err := a.data(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

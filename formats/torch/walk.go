@@ -8,6 +8,7 @@ import (
 
 	"wfs/formats/checkpoint"
 	"wfs/formats/pickle"
+	"wfs/formats/segment"
 )
 
 // maxDepth bounds how deep a checkpoint's containers are followed.
@@ -16,6 +17,7 @@ const maxDepth = 100
 // collector walks a pickled value and lists the tensors in it by their path.
 type collector struct {
 	*resolver
+	bands   *segment.Bands // of the tensors' data
 	tensors []*checkpoint.Tensor
 	omitted []checkpoint.Omitted
 	keys    map[string]bool
@@ -247,7 +249,7 @@ func (c *collector) add(key string, t tensorValue) {
 	tensor := &checkpoint.Tensor{Key: c.unique(key), DType: t.array.kind(), Shape: shape, Hidden: c.hidden, Tied: same}
 	if tensor.Tied != nil {
 		tensor.Data = tensor.Tied.Data
-	} else if tensor.Data, err = t.array.data(); err != nil {
+	} else if tensor.Data, err = t.array.data(c.bands); err != nil {
 		c.damaged(key, err)
 		return
 	} else {
