@@ -14,7 +14,7 @@ var layers = [][]string{
 	{"formats/deflate", "formats/export", "formats/source"},
 	{"formats/checkpoint", "formats/zip", "formats/pickle", "formats/hdf5"},
 	{"formats/npy", "formats/ops", "formats/safetensors", "formats/torch", "formats/keras", "formats/huggingface", "formats/internal/readertest", "formats/internal/toy"},
-	{"formats/audit", "formats/view", "formats"},
+	{"formats/arrayprint", "formats/slicing", "formats/audit", "formats/view", "formats"},
 	{"formats/tree"},
 	{"fs"},
 	{"cmd/wfs"},

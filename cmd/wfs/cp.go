@@ -131,8 +131,6 @@ func (a *app) copyError(err error, from, dest string) error {
 		return exitError(128 + int(by.Signal))
 	case errors.Is(err, source.ErrStale):
 		return fmt.Errorf("%w, while it was copied to %s, which is as it was", err, dest)
-	case errors.Is(err, syscall.EPIPE) && dest == stdout:
-		return exitError(128 + int(syscall.SIGPIPE)) // as of a program that does not ask
 	case errors.Is(err, syscall.EROFS):
 		return fmt.Errorf("%w (so is every mount of wfs)", err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"wfs/formats/checkpoint"
+	"wfs/formats/source"
 	"wfs/formats/view"
 )
 
@@ -70,10 +71,7 @@ func (a *app) list(opt *ListOptions, source string) error {
 		return err
 	}
 	defer plan.Model.Close()
-	tensors := fileTensors(plan)
-	if opt.changed() {
-		tensors = viewTensors(plan)
-	}
+	tensors := listedTensors(plan, &opt.ViewOptions)
 	if opt.JSON {
 		return listJSON(a.stdout, plan, tensors)
 	}
@@ -87,13 +85,23 @@ func (a *app) list(opt *ListOptions, source string) error {
 type listed struct {
 	key, file string
 	*checkpoint.Tensor
+	source source.Source
+}
+
+// listedTensors are the tensors of a plan under the keys by which ls lists them: those of the
+// files, and of a view that the flags ask for its own.
+func listedTensors(plan *view.Plan, opt *ViewOptions) iter.Seq[listed] {
+	if opt.changed() {
+		return viewTensors(plan)
+	}
+	return fileTensors(plan)
 }
 
 // fileTensors goes over what the files hold, in their order.
 func fileTensors(plan *view.Plan) iter.Seq[listed] {
 	return func(yield func(listed) bool) {
 		for of, t := range plan.Model.Tensors() {
-			if !yield(listed{of.Set.Qualify(t.Key), of.Set.Join(of.Source.Name()), t}) {
+			if !yield(listed{of.Set.Qualify(t.Key), of.Set.Join(of.Source.Name()), t, of.Source}) {
 				return
 			}
 		}
@@ -107,7 +115,7 @@ func viewTensors(plan *view.Plan) iter.Seq[listed] {
 		for _, set := range plan.Sets {
 			for _, f := range set.Files {
 				for _, e := range f.Entries {
-					if !yield(listed{set.Qualify(e.Key), set.Join(f.Source.Name()), e.Tensor}) {
+					if !yield(listed{set.Qualify(e.Key), set.Join(f.Source.Name()), e.Tensor, f.Source}) {
 						return
 					}
 				}

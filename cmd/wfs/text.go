@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 )
@@ -28,4 +29,13 @@ func some(list []string) string {
 		return strings.Join(list, "")
 	}
 	return strings.Join(list[:len(list)-1], ", ") + " and " + list[len(list)-1]
+}
+
+// jsonText is a JSON string; bytes that are not UTF-8 are replaced.
+func jsonText(s string) string {
+	b, err := json.Marshal(s)
+	if err != nil {
+		return `""` // a string always encodes
+	}
+	return string(b)
 }
