@@ -14,7 +14,7 @@ import (
 )
 
 // ErrStale says that the source was changed after it was opened. It maps to ESTALE.
-var ErrStale = errors.New("the source was changed while it was mounted")
+var ErrStale = errors.New("the source was changed after it was opened")
 
 // Source is one run of bytes that weights are read from, safe for concurrent use. Bytes
 // that were there when it was opened and are gone give ErrStale. One whose reads can be
