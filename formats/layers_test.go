@@ -15,7 +15,9 @@ var layers = [][]string{
 	{"formats/checkpoint", "formats/zip", "formats/pickle", "formats/hdf5"},
 	{"formats/npy", "formats/ops", "formats/safetensors", "formats/torch", "formats/keras", "formats/huggingface", "formats/internal/readertest", "formats/internal/toy"},
 	{"formats/arrayprint", "formats/slicing", "formats/audit", "formats/view", "formats"},
+	{"formats/report"},
 	{"formats/tree"},
+	{"formats/serve"},
 	{"fs"},
 	{"cmd/wfs"},
 }

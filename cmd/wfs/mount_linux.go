@@ -65,8 +65,8 @@ func (o *MountOptions) Validate() error {
 			return err
 		}
 	}
-	if !slices.Contains(layouts, o.Layout) {
-		return usagef("--layout is full, hf or tensors, not %q", o.Layout)
+	if err := checkLayout(o.Layout); err != nil {
+		return err
 	}
 	if _, err := o.umask(); err != nil {
 		return err
@@ -81,7 +81,7 @@ func newMount(a *app) *cobra.Command {
 	opt := newMountOptions()
 	cmd := &cobra.Command{
 		Use:        "mount [flags] SOURCE MOUNTPOINT",
-		SuggestFor: []string{"mnt", "open", "attach", "serve"},
+		SuggestFor: []string{"mnt", "open", "attach"},
 		Short:      "show a weight file or model directory as files",
 		Long: `
 SOURCE is a file that torch, safetensors or Keras wrote, or a Hugging Face directory.

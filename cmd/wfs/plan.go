@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -11,6 +13,13 @@ import (
 
 // layouts are the words that --layout takes.
 var layouts = []string{tree.Full, tree.HF, tree.Tensors}
+
+func checkLayout(layout string) error {
+	if !slices.Contains(layouts, layout) {
+		return usagef("--layout is full, hf or tensors, not %q", layout)
+	}
+	return nil
+}
 
 // ViewOptions are the flags that say which view of a source a command works on. Every
 // command that opens a source embeds them: a rule is a field, a flag and a line of rules

@@ -83,6 +83,21 @@ func Model(m *checkpoint.Model) iter.Seq2[*Report, error] {
 	}
 }
 
+// Collect is the reports of Model, without those of a directory's files that hold nothing to
+// unpickle.
+func Collect(m *checkpoint.Model) ([]*Report, error) {
+	var all []*Report
+	for r, err := range Model(m) {
+		if err != nil {
+			return nil, err
+		}
+		if m.Dir == nil || !r.Empty() {
+			all = append(all, r)
+		}
+	}
+	return all, nil
+}
+
 // at reports on one file of a directory.
 func at(dir source.Dir, rel, name string) (*Report, error) {
 	src, err := dir.Open(rel)

@@ -101,6 +101,16 @@ func (m *Model) Count() int {
 	return n
 }
 
+// MayUnpickle reports whether the library of one of the files makes objects when it loads it.
+func (m *Model) MayUnpickle() bool {
+	for _, s := range m.Shards() {
+		if s.Unpickled {
+			return true
+		}
+	}
+	return m.Unpickled
+}
+
 // Place is the directory of the set's single tensors, below that of all.
 func (s *Set) Place() string { return path.Join(s.Dir, s.Name) }
 

@@ -141,7 +141,7 @@ func (s Slice) Of(t *checkpoint.Tensor) (*checkpoint.Tensor, error) {
 		}
 	}
 	part := &checkpoint.Tensor{Key: t.Key, DType: t.DType, Shape: shape}
-	data, err := segment.NewStrided(t.Data, t.Data.Size(), min(off*elem, t.Data.Size()), elem, sizes, strides)
+	data, err := segment.NewStrided(nil, t.Data, t.Data.Size(), min(off*elem, t.Data.Size()), elem, sizes, strides)
 	if err == nil {
 		part.Data, err = segment.NewFlip(data, elem, sizes, flipped)
 	}

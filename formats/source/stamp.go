@@ -14,7 +14,8 @@ type stamp struct {
 // owner is the part of a stamp that chmod, chown and ln change.
 type owner struct{ links, mode, uid, gid uint64 }
 
+// String is an Identity: where another has the same one, no byte was written in between,
+// and no mtime put back.
 func (s stamp) String() string {
-	const second = 1_000_000_000
-	return fmt.Sprintf("%d:%d %d bytes, %d.%09d", s.device, s.inode, s.size, s.modified/second, s.modified%second)
+	return fmt.Sprintf("%d:%d %d bytes, %d ns, changed %d ns", s.device, s.inode, s.size, s.modified, s.changed)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -20,20 +21,11 @@ func (t *Tree) Open(name string) (fs.File, error) {
 	if !fs.ValidPath(name) {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrInvalid}
 	}
-	n, base := Node{Dir: t.Root}, "."
-	if name != "." {
-		for part := range strings.SplitSeq(name, "/") {
-			found := false
-			if n.Dir != nil {
-				n, found = n.Dir.Lookup(part)
-			}
-			if !found {
-				return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
-			}
-			base = part
-		}
+	n, ok := t.Find(name)
+	if !ok {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 	}
-	info := t.info(base, n)
+	info := t.info(path.Base(name), n)
 	if n.Dir != nil {
 		return &openDir{info: info, tree: t, dir: n.Dir, path: name}, nil
 	}
@@ -47,6 +39,23 @@ func (t *Tree) Open(name string) (fs.File, error) {
 	f := &openFile{info: info, path: name}
 	f.SectionReader = io.NewSectionReader(verified{data, n.File}, 0, data.Size())
 	return f, nil
+}
+
+// Find is the node at a slash-separated path below the root, which is ".".
+func (t *Tree) Find(name string) (n Node, found bool) {
+	n, found = Node{Dir: t.Root}, true
+	if name == "." {
+		return n, true
+	}
+	for part := range strings.SplitSeq(name, "/") {
+		if n.Dir == nil {
+			return Node{}, false
+		}
+		if n, found = n.Dir.Lookup(part); !found {
+			return Node{}, false
+		}
+	}
+	return n, true
 }
 
 func (t *Tree) info(name string, n Node) info { return info{name, n, t.ModTime} }

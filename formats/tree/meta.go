@@ -12,6 +12,7 @@ import (
 
 	"wfs/formats/audit"
 	"wfs/formats/checkpoint"
+	"wfs/formats/report"
 	"wfs/formats/view"
 )
 
@@ -28,7 +29,7 @@ type metadata struct {
 
 func newMetadata(plan *view.Plan) *metadata {
 	m := &metadata{plan: plan, renamed: map[*checkpoint.Tensor]string{}}
-	m.reports = sync.OnceValues(m.scan)
+	m.reports = sync.OnceValues(func() ([]*audit.Report, error) { return audit.Collect(plan.Model) })
 	return m
 }
 
@@ -46,15 +47,15 @@ func (b *builder) metaDir() {
 	add("index.json", b.meta.index)
 	add("tensors.tsv", b.meta.table)
 	add("source.json", b.meta.source)
-	objects, unpickled := false, model.Unpickled
+	add("report.html", b.meta.report)
+	objects := false
 	for _, s := range model.Shards() {
 		objects = objects || s.Objects != nil
-		unpickled = unpickled || s.Unpickled
 	}
 	if objects {
 		add("objects.json", b.meta.objects)
 	}
-	if unpickled {
+	if model.MayUnpickle() {
 		add("pickle.json", b.meta.reportsJSON)
 		add("pickle.txt", b.meta.reportsText)
 	}
@@ -203,6 +204,15 @@ func (m *metadata) objects(out io.Writer) error {
 	return writeJSON(out, all)
 }
 
+// report is a page for people.
+func (m *metadata) report(out io.Writer) error {
+	opt := report.Options{}
+	if m.plan.Model.MayUnpickle() {
+		opt.Reports = m.reports
+	}
+	return report.Write(out, m.plan, opt)
+}
+
 // reportsJSON is an array: the security report of each file that holds pickles.
 func (m *metadata) reportsJSON(out io.Writer) error {
 	reports, err := m.reports()
@@ -227,19 +237,6 @@ func (m *metadata) reportsText(out io.Writer) error {
 		}
 	}
 	return err
-}
-
-func (m *metadata) scan() ([]*audit.Report, error) {
-	var all []*audit.Report
-	for r, err := range audit.Model(m.plan.Model) {
-		if err != nil {
-			return nil, err
-		}
-		if m.plan.Model.Dir == nil || !r.Empty() {
-			all = append(all, r)
-		}
-	}
-	return all, nil
 }
 
 func writeJSON(out io.Writer, v any) error {
