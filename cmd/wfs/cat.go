@@ -190,13 +190,7 @@ func (c *catting) file(name string) error {
 	f, err := c.files.Open(path)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) {
-			return noSuchKey(c.plan.Model.Path, name, func(yield func(string) bool) {
-				for t := range c.tensors() {
-					if !yield(t.key) {
-						return
-					}
-				}
-			})
+			return noSuchKey(c.plan.Model.Path, name, keysOf(c.tensors()))
 		}
 		return shortPath(err)
 	}

@@ -117,7 +117,7 @@ func TestUnknown(t *testing.T) {
 		"ls --jsn x":                 `ls: unknown flag: --jsn, did you mean --json?`,
 		"--verison":                  `unknown flag: --verison, did you mean --version?`,
 		"--bogus":                    `unknown flag: --bogus`,
-		"ls":                         `ls takes one SOURCE`,
+		"ls":                         `ls takes a SOURCE, and patterns of keys`,
 		"version x":                  `version takes no arguments`,
 		"completion tcsh":            `completion takes bash, zsh or fish, not "tcsh"`,
 	} {

@@ -1,83 +1,157 @@
 package main
 
 import (
-	"bufio"
-	"encoding/json"
-	"fmt"
+	"errors"
 	"iter"
-	"strconv"
+	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"wfs/formats/checkpoint"
+	"wfs/formats/keys"
+	"wfs/formats/segment"
 	"wfs/formats/source"
 	"wfs/formats/view"
+)
+
+// sorts and colors are the words that flags of ls take.
+var (
+	sorts  = []string{"file", "name", "size"}
+	colors = []string{"auto", "always", "never"}
 )
 
 // ListOptions are the flags of wfs ls.
 type ListOptions struct {
 	ViewOptions
-	JSON bool
+	Tree, Long, JSON, TSV bool
+	Depth                 int
+	Sort, Color           string
 }
 
 // AddFlags registers the flags. What is set already is their default.
 func (o *ListOptions) AddFlags(flags *pflag.FlagSet) {
+	flags.BoolVarP(&o.Long, "long", "l", o.Long, "exact sizes, the number of elements and the file of each tensor too")
+	flags.BoolVar(&o.Tree, "tree", o.Tree, "fold keys into directories, with the number of tensors and the size of each")
+	flags.IntVar(&o.Depth, "depth", o.Depth, "of --tree: show `N` levels, 0 for all")
+	flags.StringVar(&o.Sort, "sort", o.Sort, "by file (its own order), name (layer 2 before layer 10) or size (the largest first)")
 	flags.BoolVar(&o.JSON, "json", o.JSON, "print JSON, with exact sizes")
+	flags.BoolVar(&o.TSV, "tsv", o.TSV, "print a header and lines of tab-separated columns, for cut and awk")
+	flags.StringVar(&o.Color, "color", o.Color, "auto (on a terminal, unless NO_COLOR is set), always or never")
 	o.ViewOptions.AddFlags(flags)
 }
 
 // Validate checks the command line.
 func (o *ListOptions) Validate(args []string) error {
-	if len(args) != 1 {
-		return usagef("ls takes one SOURCE")
+	if len(args) == 0 || args[0] == "" {
+		return usagef("ls takes a SOURCE, and patterns of keys")
+	}
+	forms := 0
+	for _, set := range []bool{o.Tree, o.JSON, o.TSV} {
+		if set {
+			forms++
+		}
+	}
+	switch {
+	case forms > 1:
+		return usagef("--tree, --json and --tsv contradict each other")
+	case !slices.Contains(sorts, o.Sort):
+		return usagef("--sort is file, name or size, not %q", o.Sort)
+	case !slices.Contains(colors, o.Color):
+		return usagef("--color is auto, always or never, not %q", o.Color)
+	case o.Depth < 0:
+		return usagef("--depth is a number of levels, not %d", o.Depth)
 	}
 	return o.ViewOptions.Validate()
 }
 
 func newLs(a *app) *cobra.Command {
-	opt := &ListOptions{}
+	opt := &ListOptions{Sort: "file", Color: "auto", Depth: 3}
 	cmd := &cobra.Command{
-		Use:        "ls [--json] [--root KEY] SOURCE",
-		SuggestFor: []string{"list", "dir", "show", "info", "inspect", "keys", "tensors"},
+		Use:        "ls [flags] SOURCE [PATTERN...]",
+		SuggestFor: []string{"list", "dir", "show", "info", "inspect", "keys", "tensors", "tree", "du"},
 		Short:      "list the tensors of a file or directory, without mounting it",
 		Long: `
 Prints key, dtype, shape, size and what a tensor is tied to, in the order of the file.
 Of a directory, the keys of weights in subdirectories have the directory in front ("unet/conv_in.weight").
-What a terminal would obey is escaped.
+A PATTERN picks keys, and all that lies below them: * is anything, ? one character, [0-3] and
+{q,k} a choice. Of a directory with several models it lists those.
 
---json prints one object: source, notes, omitted (key and reason of what no file can hold) and
+A terminal gets the totals after the list (tensors that are tied count once), and keys that
+are cut to its width; a pipe gets the list alone, always the same. What a terminal would obey is escaped.
+
+--json prints one object: source, notes, omitted (key and reason of what no file can hold),
 tensors, each with key, key_hex (only where the key is not UTF-8), dtype (the name that safetensors
-has for it), shape, bytes, file, tied_to and not_in_view (a reason; both only where they apply).`,
+has for it), shape, bytes, file, tied_to and not_in_view (a reason; both only where they apply),
+and totals: tensors, parameters, bytes and bytes of each dtype.`,
 		Example: `
   wfs ls model.pt
+  wfs ls --tree ~/models/llama
+  wfs ls model.pt 'layers.0.*.weight' lm_head
+  wfs ls --sort size model.pt | head
   wfs ls --json model.pt | jq '.tensors[].key'
   wfs ls --root ema_model checkpoint.pt     # what a view of that state dict holds`,
 		Annotations:       exitCodes(usualExitCodes),
 		ValidArgsFunction: completeArgs(cobra.ShellCompDirectiveDefault),
 		Args:              func(_ *cobra.Command, args []string) error { return opt.Validate(args) },
-		RunE:              func(_ *cobra.Command, args []string) error { return a.list(opt, args[0]) },
+		RunE:              func(_ *cobra.Command, args []string) error { return a.list(opt, args[0], args[1:]) },
 	}
 	opt.AddFlags(cmd.Flags())
+	completeFlag(cmd, "sort", cobra.FixedCompletions(sorts, cobra.ShellCompDirectiveNoFileComp))
+	completeFlag(cmd, "color", cobra.FixedCompletions(colors, cobra.ShellCompDirectiveNoFileComp))
+	completeFlag(cmd, "depth", cobra.NoFileCompletions)
 	opt.completeFlags(cmd)
 	return cmd
 }
 
-func (a *app) list(opt *ListOptions, source string) error {
-	plan, err := opt.open(source)
+func (a *app) list(opt *ListOptions, from string, patterns []string) error {
+	l := &listing{app: a, opt: opt, style: newStyle(opt.Color)}
+	plan, err := opt.open(from)
+	var several *checkpoint.Several
+	if errors.As(err, &several) && len(patterns) == 0 {
+		return l.models(from, several.Models)
+	}
 	if err != nil {
 		return err
 	}
 	defer plan.Model.Close()
-	tensors := listedTensors(plan, &opt.ViewOptions)
+	l.plan = plan
+	if l.tensors, err = pick(plan, &opt.ViewOptions, patterns); err != nil {
+		return err
+	}
+	switch opt.Sort {
+	case "name":
+		slices.SortStableFunc(l.tensors, func(a, b listed) int { return keys.Compare(a.key, b.key) })
+	case "size":
+		slices.SortStableFunc(l.tensors, bySize)
+	}
+	if len(patterns) == 0 {
+		l.omitted = omitted(plan)
+	}
 	if opt.JSON {
-		return listJSON(a.stdout, plan, tensors)
+		return l.json()
 	}
 	a.printNotes(plan.Notes())
-	listTable(a.stdout, plan, tensors)
+	switch {
+	case opt.TSV:
+		l.tsv()
+	case opt.Tree:
+		l.tree()
+	default:
+		l.table()
+	}
 	return nil
+}
+
+// listing is one run of wfs ls.
+type listing struct {
+	*app
+	opt     *ListOptions
+	style   style
+	plan    *view.Plan
+	tensors []listed
+	omitted []checkpoint.Omitted
 }
 
 // listed is a tensor of the list, and the file that it is in. Both have the directory of
@@ -86,6 +160,74 @@ type listed struct {
 	key, file string
 	*checkpoint.Tensor
 	source source.Source
+	// place is that directory, and separator what splits the rest of the key.
+	place, separator string
+}
+
+// bySize puts the largest first.
+func bySize(a, b listed) int {
+	if m, n := a.Data.Size(), b.Data.Size(); m != n {
+		if m > n {
+			return -1
+		}
+		return 1
+	}
+	return keys.Compare(a.key, b.key)
+}
+
+// elements is the number of a tensor's parameters.
+func (t listed) elements() int64 {
+	n, err := segment.Count(t.Shape)
+	if err != nil {
+		return 0 // no reader gives out such a tensor
+	}
+	return n
+}
+
+// parts are the directories of the key, and its last part.
+func (t listed) parts() []string {
+	key, parts := t.key, []string(nil)
+	if t.place != "" {
+		parts = strings.Split(t.place, "/")
+		key = strings.TrimPrefix(key, t.place+"/")
+	}
+	return append(parts, strings.Split(key, t.separator)...)
+}
+
+// pick is the tensors of a plan that one of the patterns matches. One that matches none is an
+// error.
+func pick(plan *view.Plan, opt *ViewOptions, patterns []string) ([]listed, error) {
+	compiled, matched := make([]keys.Pattern, len(patterns)), make([]bool, len(patterns))
+	for i, p := range patterns {
+		compiled[i] = keys.CompileBelow(p)
+	}
+	var found []listed
+	for t := range listedTensors(plan, opt) {
+		takes := len(patterns) == 0
+		for i, p := range compiled {
+			if p.Match(t.key) {
+				takes, matched[i] = true, true
+			}
+		}
+		if takes {
+			found = append(found, t)
+		}
+	}
+	if i := slices.Index(matched, false); i >= 0 {
+		return nil, noSuchKey(plan.Model.Path, patterns[i], keysOf(listedTensors(plan, opt)))
+	}
+	return found, nil
+}
+
+// keysOf is the keys of tensors.
+func keysOf(tensors iter.Seq[listed]) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for t := range tensors {
+			if !yield(t.key) {
+				return
+			}
+		}
+	}
 }
 
 // listedTensors are the tensors of a plan under the keys by which ls lists them: those of the
@@ -101,7 +243,7 @@ func listedTensors(plan *view.Plan, opt *ViewOptions) iter.Seq[listed] {
 func fileTensors(plan *view.Plan) iter.Seq[listed] {
 	return func(yield func(listed) bool) {
 		for of, t := range plan.Model.Tensors() {
-			if !yield(listed{of.Set.Qualify(t.Key), of.Set.Join(of.Source.Name()), t, of.Source}) {
+			if !yield(listed{of.Set.Qualify(t.Key), of.Set.Join(of.Source.Name()), t, of.Source, of.Set.Place(), of.Separator}) {
 				return
 			}
 		}
@@ -113,9 +255,13 @@ func fileTensors(plan *view.Plan) iter.Seq[listed] {
 func viewTensors(plan *view.Plan) iter.Seq[listed] {
 	return func(yield func(listed) bool) {
 		for _, set := range plan.Sets {
+			separators := map[source.Source]string{}
+			for _, s := range set.Shards {
+				separators[s.Source] = s.Separator
+			}
 			for _, f := range set.Files {
 				for _, e := range f.Entries {
-					if !yield(listed{set.Qualify(e.Key), set.Join(f.Source.Name()), e.Tensor, f.Source}) {
+					if !yield(listed{set.Qualify(e.Key), set.Join(f.Source.Name()), e.Tensor, f.Source, set.Place(), separators[f.Source]}) {
 						return
 					}
 				}
@@ -131,103 +277,4 @@ func omitted(plan *view.Plan) []checkpoint.Omitted {
 		all = append(all, s.Omitted...)
 	}
 	return all
-}
-
-// listTable prints aligned columns: two passes, because a table of 100 000 rows
-// is not worth keeping.
-func listTable(w *bufio.Writer, plan *view.Plan, tensors iter.Seq[listed]) {
-	header := [...]string{"KEY", "DTYPE", "SHAPE", "SIZE", "TIED"}
-	var width [4]int
-	row := func(t listed) [5]string {
-		tied := ""
-		if t.Tied != nil {
-			tied = visible(t.Tied.Key)
-		}
-		return [5]string{visible(t.key), t.DType.String(), shapeText(t.Shape), humanSize(t.Data.Size()), tied}
-	}
-	for i := range width {
-		width[i] = len(header[i])
-	}
-	for t := range tensors {
-		cells := row(t)
-		for i := range width {
-			width[i] = max(width[i], utf8.RuneCountInString(cells[i]))
-		}
-	}
-	print := func(cells [5]string) {
-		for i, cell := range cells[:4] {
-			pad := width[i] - utf8.RuneCountInString(cell) + 2
-			if i == 3 { // sizes to the right
-				w.WriteString(strings.Repeat(" ", pad-2))
-				w.WriteString(cell)
-				continue
-			}
-			w.WriteString(cell)
-			w.WriteString(strings.Repeat(" ", pad))
-		}
-		if cells[4] != "" {
-			w.WriteString("  " + cells[4])
-		}
-		w.WriteByte('\n')
-	}
-	print(header)
-	for t := range tensors {
-		print(row(t))
-	}
-	for _, o := range omitted(plan) {
-		fmt.Fprintf(w, "left out: %s: %s\n", visible(o.Key), visible(o.Reason))
-	}
-}
-
-// tensorEntry is a tensor in the JSON of ls.
-type tensorEntry struct {
-	Key    string  `json:"key"`
-	Hex    string  `json:"key_hex,omitempty"` // where the key is not UTF-8
-	DType  string  `json:"dtype"`
-	Shape  []int64 `json:"shape"`
-	Bytes  int64   `json:"bytes"`
-	File   string  `json:"file"`
-	Tied   string  `json:"tied_to,omitempty"`
-	Hidden string  `json:"not_in_view,omitempty"`
-}
-
-func listJSON(w *bufio.Writer, plan *view.Plan, tensors iter.Seq[listed]) error {
-	out := struct {
-		Source  string               `json:"source"`
-		Notes   []string             `json:"notes"`
-		Omitted []checkpoint.Omitted `json:"omitted"`
-		Tensors []tensorEntry        `json:"tensors"`
-	}{plan.Model.Path, append([]string{}, plan.Notes()...), omitted(plan), []tensorEntry{}}
-	for t := range tensors {
-		e := tensorEntry{
-			Key: t.key, DType: t.DType.String(), Shape: append([]int64{}, t.Shape...), Bytes: t.Data.Size(), File: t.file, Hidden: t.Hidden,
-		}
-		if !utf8.ValidString(t.key) {
-			e.Hex = fmt.Sprintf("%x", t.key)
-		}
-		if t.Tied != nil {
-			e.Tied = t.Tied.Key
-		}
-		out.Tensors = append(out.Tensors, e)
-	}
-	return json.NewEncoder(w).Encode(out)
-}
-
-func shapeText(shape []int64) string {
-	b := []byte{'['}
-	for i, n := range shape {
-		if i > 0 {
-			b = append(b, ", "...)
-		}
-		b = strconv.AppendInt(b, n, 10)
-	}
-	return string(append(b, ']'))
-}
-
-// visible escapes what a terminal would obey.
-func visible(s string) string {
-	if s != "" && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !strconv.IsPrint(r) }) {
-		return s
-	}
-	return strconv.Quote(s)
 }

@@ -21,6 +21,18 @@ var (
 	ErrCorrupt = errors.New("damaged")
 )
 
+// Several is why a directory is not opened that holds more models than one.
+type Several struct {
+	// Models are their paths below the directory.
+	Models []string
+	// Some names as many of them as a line holds.
+	Some string
+}
+
+func (s *Several) Error() string {
+	return fmt.Sprintf("it holds %d models: mount one of %s", len(s.Models), s.Some)
+}
+
 // Tensor is one array of a checkpoint.
 type Tensor struct {
 	// Key is the full path of the tensor in its file ("model.fc.weight"), any bytes at all.

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"wfs/formats/checkpoint"
 )
 
 // found is the weights of a directory in the form that is shown.
@@ -52,7 +54,7 @@ func (r *reader) choose(root *folder) error {
 		return r.refuse(root)
 	}
 	if models := root.models(); len(models) > 1 && !root.isModel(models) {
-		return r.fail("it holds %d models: mount one of %s", len(models), some(models))
+		return r.fail("%w", &checkpoint.Several{Models: models, Some: some(models)})
 	}
 	return nil
 }

@@ -36,7 +36,7 @@ func (r *reader) refuse(root *folder) error {
 	case slices.ContainsFunc(files, shardOf.MatchString) && len(models) < 2:
 		return r.fail("%w: it holds shards, %s, without their index file: download that too", checkpoint.ErrUnknownFormat, some(files))
 	case len(models) > 1 && slices.ContainsFunc(root.subs, func(d *folder) bool { return slices.Contains(models, d.path) }):
-		return r.fail("it holds %d models: mount one of %s", len(models), some(models))
+		return r.fail("%w", &checkpoint.Several{Models: models, Some: some(models)})
 	case len(files) > 1:
 		return r.fail("%w: %s; mount one of its weight files by itself: %s", checkpoint.ErrUnknownFormat, missing, some(files))
 	}

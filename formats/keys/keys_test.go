@@ -61,6 +61,8 @@ func TestNearest(t *testing.T) {
 	all := []string{"model.layers.0.q_proj.weight", "model.layers.0.k_proj.weight", "model.layers.10.q_proj.weight", "lm_head.weight", "model.norm.weight", "b"}
 	for typed, want := range map[string]string{
 		"lm_head.wieght":                      "lm_head.weight",
+		"lm_haed":                             "lm_head.weight",
+		"nrom.weight":                         "model.norm.weight",
 		"LM_Head.weight":                      "lm_head.weight",
 		"module.model.norm.weight":            "model.norm.weight",
 		"norm.weight":                         "model.norm.weight",

@@ -10,13 +10,16 @@ import (
 const (
 	// maxCompared is the most bytes of a key that are compared letter by letter.
 	maxCompared = 256
+	// kind tells one way to be near from the next; differences in letters stay below it.
+	kind = 1 << 20
 	// mostNearest is how many keys Nearest names.
 	mostNearest = 3
 )
 
 // Nearest is up to three keys that typed can have meant, the likeliest first: the same in
-// other letters, one that ends or begins with it, one that it ends with (of a model that is
-// wrapped), one that holds it, or one with a few letters wrong. Of equals, the first.
+// other letters, one that ends or begins with it as a whole word, one that it ends with (of a
+// model that is wrapped), one with a few letters wrong, one that begins or ends with such a one, one that begins
+// with it, or one that holds it. Those that are near in a lesser way than the first are not named.
 func Nearest(typed string, all iter.Seq[string]) []string {
 	type near struct {
 		key   string
@@ -36,9 +39,11 @@ func Nearest(typed string, all iter.Seq[string]) []string {
 			}
 		}
 	}
-	names := make([]string, len(found))
-	for i, n := range found {
-		names[i] = n.key
+	var names []string
+	for _, n := range found {
+		if n.worse/kind == found[0].worse/kind {
+			names = append(names, n.key)
+		}
 	}
 	return names
 }
@@ -46,7 +51,6 @@ func Nearest(typed string, all iter.Seq[string]) []string {
 // apart says how far a key is from what was typed, and whether it is near at all. Both are
 // in lower case.
 func apart(typed, key string) (worse int, ok bool) {
-	const kind = 1 << 20 // of nearness: what is cut in letters stays below it
 	extra := len(key) - len(typed)
 	switch {
 	case key == typed:
@@ -55,20 +59,45 @@ func apart(typed, key string) (worse int, ok bool) {
 		return kind + min(extra, kind-1), true
 	case strings.HasSuffix(typed, "."+key), strings.HasSuffix(typed, "/"+key):
 		return kind + min(-extra, kind-1), true
+	case strings.HasPrefix(key, typed+"."), strings.HasPrefix(key, typed+"/"):
+		return kind + min(extra, kind-1), true
 	}
-	typos := max(2, len(typed)/5)
-	if -typos <= extra && extra <= typos {
-		if d := Distance(typed[:min(len(typed), maxCompared)], key[:min(len(key), maxCompared)]); d <= typos && d < len(typed) {
-			return 2*kind + d, true
-		}
+	if d, ok := misspelled(typed, key); ok {
+		return 2*kind + d, true
+	}
+	first, last := ends(key, strings.Count(typed, "."))
+	if d, ok := misspelled(typed, first); ok {
+		return 3*kind + d, true
+	}
+	if d, ok := misspelled(typed, last); ok {
+		return 3*kind + d, true
 	}
 	switch {
 	case strings.HasPrefix(key, typed):
-		return 3*kind + min(extra, kind-1), true
-	case strings.Contains(key, typed):
 		return 4*kind + min(extra, kind-1), true
+	case strings.Contains(key, typed):
+		return 5*kind + min(extra, kind-1), true
 	}
 	return 0, false
+}
+
+// misspelled says how many letters are wrong, and whether so few that it is the same word.
+func misspelled(typed, word string) (wrong int, ok bool) {
+	most := max(2, len(typed)/5)
+	if extra := len(word) - len(typed); extra < -most || extra > most {
+		return 0, false
+	}
+	wrong = Distance(typed[:min(len(typed), maxCompared)], word[:min(len(word), maxCompared)])
+	return wrong, wrong <= most && wrong < len(typed)
+}
+
+// ends are what a key begins and ends with, as many dots in each.
+func ends(key string, dots int) (first, last string) {
+	parts := strings.Split(key, ".")
+	if len(parts) <= dots+1 {
+		return "", ""
+	}
+	return strings.Join(parts[:dots+1], "."), strings.Join(parts[len(parts)-dots-1:], ".")
 }
 
 // Distance is the number of letters to insert, delete or replace that make b of a
