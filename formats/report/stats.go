@@ -34,9 +34,11 @@ type Stat struct {
 	Outliers int64
 	// Rows are along the first of two or more dimensions; in a dead one all is zero.
 	Rows, DeadRows int64
-	// squares is the sum of the squared distances from the mean.
-	squares float64
-	finite  int64
+	// pivot is the first finite value. What follows is of distances from it, so that a mean
+	// that is large beside the deviation costs no digits: their mean, and the sum of their
+	// squared distances from that.
+	pivot, mean, squares float64
+	finite               int64
 }
 
 // Stats are those of canonical tensors.
@@ -144,7 +146,20 @@ func (m *meter) measure(t *checkpoint.Tensor) (*Stat, error) {
 		s.Min, s.Max, s.Mean, s.Std = math.NaN(), math.NaN(), math.NaN(), math.NaN()
 		return s, nil
 	}
-	s.Std = math.Sqrt(s.squares / float64(s.finite))
+	s.Mean, s.Std = s.pivot+s.mean, math.Sqrt(s.squares/float64(s.finite))
+	if s.Mean-s.Mean != 0 || s.Std-s.Std != 0 { // squares of float64 may be beyond it
+		scale := max(math.Abs(s.Min), math.Abs(s.Max))
+		small := &Stat{}
+		if err := m.each(t, func(values []float64) {
+			for i := range values {
+				values[i] /= scale
+			}
+			small.add(values)
+		}); err != nil {
+			return nil, err
+		}
+		s.Mean, s.Std = (small.pivot+small.mean)*scale, math.Sqrt(small.squares/float64(small.finite))*scale
+	}
 	// The width may be beyond the greatest float64: halves are not.
 	low, half := s.Min/2, s.Max/2-s.Min/2
 	return s, m.each(t, func(values []float64) {
@@ -188,8 +203,10 @@ func (s *Stat) add(values []float64) {
 		if v > s.Max {
 			s.Max = v
 		}
-		n++
-		sum += v
+		if n++; n == 1 && s.finite == 0 {
+			s.pivot = v
+		}
+		sum += v - s.pivot
 	}
 	if n == 0 {
 		return
@@ -197,13 +214,14 @@ func (s *Stat) add(values []float64) {
 	mean, squares := sum/float64(n), 0.0
 	for _, v := range values {
 		if v-v == 0 {
-			squares += (v - mean) * (v - mean)
+			d := v - s.pivot - mean
+			squares += d * d
 		}
 	}
 	all := s.finite + n
-	delta := mean - s.Mean
+	delta := mean - s.mean
 	s.squares += squares + delta*delta*float64(s.finite)*float64(n)/float64(all)
-	s.Mean += delta * float64(n) / float64(all)
+	s.mean += delta * float64(n) / float64(all)
 	s.finite = all
 }
 
