@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"wfs/formats/checkpoint"
+	"wfs/formats/keys"
 	"wfs/formats/source"
 	"wfs/formats/view"
 )
@@ -225,9 +226,4 @@ func shapeText(shape []int64) string {
 }
 
 // visible escapes what a terminal would obey.
-func visible(s string) string {
-	if s != "" && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !strconv.IsPrint(r) }) {
-		return s
-	}
-	return strconv.Quote(s)
-}
+func visible(s string) string { return keys.Visible(s) }

@@ -12,6 +12,7 @@ import sys
 import time
 
 import arrays
+import comparing
 import copying
 import daemon
 import listing
@@ -20,7 +21,7 @@ import opening
 import plot
 import reading
 
-MODULES = (loading, reading, listing, opening, daemon, arrays, copying)
+MODULES = (loading, reading, listing, opening, comparing, daemon, arrays, copying)
 ALL = {name.removeprefix("row_"): function for module in MODULES
        for name, function in vars(module).items() if name.startswith("row_")}
 
