@@ -8,9 +8,11 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
+	"wfs/formats/segment"
 	"wfs/formats/source"
 )
 
@@ -49,13 +51,16 @@ type waiting struct {
 // waits for its answer all the same (fs/fuse/dev.c, request_wait_answer). Work that was
 // given up is told so by its context, and goes on until the source answers where that can
 // not be interrupted: what it writes to must be its own, and undo takes its outcome back.
+// Work that takes long because it reads a great deal says that it is alive.
 func wait[T any](w *waiting, src source.Source, caller uint32, work func(context.Context) (T, error), undo func(T)) (T, error) {
 	type outcome struct {
 		value T
 		err   error
 	}
 	var none T
-	ctx, giveUp := context.WithCancelCause(context.Background())
+	began := time.Now()
+	var alive atomic.Int64 // when the work last said that it goes on, after began
+	ctx, giveUp := context.WithCancelCause(segment.WithAlive(context.Background(), func() { alive.Store(int64(time.Since(began))) }))
 	defer giveUp(nil)
 	start := func() chan outcome {
 		done := make(chan outcome, 1)
@@ -72,7 +77,6 @@ func wait[T any](w *waiting, src source.Source, caller uint32, work func(context
 		return done
 	}
 	var done chan outcome // nil until the source has room for one more
-	began := time.Now()
 	look := time.NewTicker(lookInterval)
 	defer look.Stop()
 	for {
@@ -85,7 +89,7 @@ func wait[T any](w *waiting, src source.Source, caller uint32, work func(context
 		case <-look.C:
 		}
 		var err error
-		switch waited := time.Since(began); {
+		switch waited := time.Since(began) - time.Duration(alive.Load()); {
 		case done == nil && waited > min(fullPatience, w.patience):
 			return none, fmt.Errorf("%s: %w: %d requests wait for it", src.Path(), errHung, maxHung)
 		case waited > w.patience:

@@ -79,6 +79,6 @@ func writeOverview(w io.Writer, commands []*cobra.Command) {
 	fmt.Fprint(w, `
 wfs COMMAND --help tells more of each.
 
-exit codes: 0 success, 1 failure, 2 wrong usage; scan: 0 clean, 2 unknown, 3 dangerous.
+exit codes: 0 success, 1 failure, 2 wrong usage; scan: 0 clean, 2 unknown, 3 dangerous; diff: 1 differences, 2 trouble.
 `)
 }

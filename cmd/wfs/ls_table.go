@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"wfs/formats/checkpoint"
+	"wfs/formats/keys"
 )
 
 // columns of the table: the first is cut where a terminal is too narrow, sizes are set to
@@ -174,9 +175,4 @@ func shapeText(shape []int64) string {
 }
 
 // visible escapes what a terminal would obey.
-func visible(s string) string {
-	if s != "" && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !strconv.IsPrint(r) }) {
-		return s
-	}
-	return strconv.Quote(s)
-}
+func visible(s string) string { return keys.Visible(s) }

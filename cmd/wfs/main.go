@@ -17,12 +17,17 @@ const (
 	exitUsage     = 2
 	exitUnknown   = 2 // scan only
 	exitDangerous = 3 // scan only
+	exitDiffers   = 1 // diff only
+	exitTrouble   = 2 // diff only: a failure
 )
 
 // usageError is a mistake on the command line: exit code 2.
 type usageError struct{ error }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// troubleError is a failure of a command whose exit code 1 says something else.
+type troubleError struct{ error }
 
 // exitError ends with a code and prints nothing.
 type exitError int
@@ -53,11 +58,15 @@ func run(argv []string, stdout, stderr io.Writer) int {
 	}
 	var code exitError
 	var usage usageError
+	var trouble troubleError
 	switch {
 	case err == nil:
 		return exitOK
 	case errors.As(err, &code):
 		return int(code)
+	case errors.As(err, &trouble):
+		a.complain(err)
+		return exitTrouble
 	case errors.As(err, &usage):
 		a.complain(fmt.Errorf("%w (try wfs --help)", err))
 		return exitUsage

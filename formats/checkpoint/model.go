@@ -130,6 +130,17 @@ func (s *Set) Join(name string) string {
 	return s.Dir + "/" + name
 }
 
+// Verify reports source.ErrStale when the bytes of a weight file may be others than when it
+// was opened.
+func (m *Model) Verify() error {
+	for _, s := range m.Shards() {
+		if err := s.Source.Verify(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Close closes every source, and the directory.
 func (m *Model) Close() error {
 	var errs []error

@@ -65,32 +65,46 @@ func NewLayout(tensors []checkpoint.Entry, metadata map[string]string) (*Layout,
 	return l, omitted, nil
 }
 
-// rename changes the keys that the header cannot hold: to their coded form, with
-// a '%' appended for as long as another tensor has that name.
+// rename gives the tensors the keys that the header can hold.
 func (l *Layout) rename() {
+	for i, key := range HeaderKeys(l.tensors) {
+		t := &l.tensors[i]
+		if t.Key != key {
+			if l.renamed == nil {
+				l.renamed = map[*checkpoint.Tensor]string{}
+			}
+			t.Key = key
+			l.renamed[t.Tensor] = key
+		}
+	}
+}
+
+// HeaderKeys are the keys that a header has for tensors, in their order: their own, except
+// where a header cannot hold that. It has a coded form then, with a '%' appended for as long
+// as another tensor has that name.
+func HeaderKeys(tensors []checkpoint.Entry) []string {
+	keys := make([]string, len(tensors))
 	var coded []int
-	for i, t := range l.tensors {
-		if headerKey(t.Key) != t.Key {
+	for i, t := range tensors {
+		if keys[i] = t.Key; headerKey(t.Key) != t.Key {
 			coded = append(coded, i)
 		}
 	}
 	if len(coded) == 0 {
-		return
+		return keys
 	}
 	taken := map[string]bool{}
-	for _, t := range l.tensors {
+	for _, t := range tensors {
 		taken[t.Key] = true
 	}
-	l.renamed = map[*checkpoint.Tensor]string{}
 	for _, i := range coded {
-		t := &l.tensors[i]
-		t.Key = headerKey(t.Key)
-		for taken[t.Key] {
-			t.Key += "%"
+		keys[i] = headerKey(keys[i])
+		for taken[keys[i]] {
+			keys[i] += "%"
 		}
-		taken[t.Key] = true
-		l.renamed[t.Tensor] = t.Key
+		taken[keys[i]] = true
 	}
+	return keys
 }
 
 // Renamed is the keys in the header that are not the tensors' own.

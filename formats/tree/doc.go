@@ -19,7 +19,9 @@
 //   - a file that is passed through: the source itself, for which the kernel may read the
 //     file without asking;
 //   - a file of meta/ (meta.go, viewindex.go): text that is written at that moment. Its
-//     size is counted by writing it to nowhere when it is first asked for.
+//     size is counted by writing it to nowhere when it is first asked for;
+//   - meta/SHA256SUMS (sums.go), whose size is known and whose bytes are computed by the
+//     first read of it, and kept.
 //
 // A read then goes from that Data down to the source. Package fs, and the io/fs.FS of this
 // package (fs.go), verify the source after each read, so that no bytes are handed out that

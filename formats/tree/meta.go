@@ -47,6 +47,7 @@ func (b *builder) metaDir() {
 	add("index.json", b.meta.index)
 	add("tensors.tsv", b.meta.table)
 	add("source.json", b.meta.source)
+	link(dir, sumsName, b.newFile(src, b.tree.sums(model), false))
 	add("report.html", b.meta.report)
 	objects := false
 	for _, s := range model.Shards() {

@@ -12,6 +12,7 @@ import sys
 import time
 
 import arrays
+import comparing
 import computed
 import copying
 import daemon
@@ -21,7 +22,7 @@ import opening
 import plot
 import reading
 
-MODULES = (loading, reading, listing, opening, daemon, arrays, computed, copying)
+MODULES = (loading, reading, listing, opening, comparing, daemon, arrays, computed, copying)
 ALL = {name.removeprefix("row_"): function for module in MODULES
        for name, function in vars(module).items() if name.startswith("row_")}
 
