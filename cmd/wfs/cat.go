@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -271,9 +272,7 @@ func (c *catting) tensor(t listed, titled bool) error {
 			return err
 		}
 	}
-	ctx, stop := interruptible()
-	defer stop()
-	return export.Stream(ctx, c.stdout, export.File{Data: data}, export.Options{Check: t.source.Verify})
+	return export.Stream(context.Background(), c.stdout, export.File{Data: data}, export.Options{Check: t.source.Verify})
 }
 
 // verifiedTensor is a tensor of whose bytes none is given out that was read while its source
