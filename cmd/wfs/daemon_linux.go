@@ -158,6 +158,9 @@ func (a *app) serveDaemon(opt *MountOptions, source, mountpoint string) error {
 	}
 	pipe, directory := os.NewFile(uintptr(in.ready), "ready"), os.NewFile(uintptr(in.directory), absolutePath(mountpoint))
 	opt.Foreground = false
+	if opt.Diff {
+		opt.other = absolutePath(opt.other)
+	}
 	tell := func(s started) error {
 		defer pipe.Close()
 		return json.NewEncoder(pipe).Encode(s)

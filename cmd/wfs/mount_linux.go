@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"wfs/formats/diff"
 	"wfs/formats/tree"
 	"wfs/fs"
 )
@@ -21,6 +22,8 @@ var logLevels = []string{"error", "warn", "info", "debug"}
 // MountOptions are the flags of wfs mount.
 type MountOptions struct {
 	ViewOptions
+	Diff         bool
+	other        string // B of --diff
 	Foreground   bool
 	Layout       string
 	RefuseUnsafe bool
@@ -45,6 +48,7 @@ func (o *MountOptions) AddFlags(flags *pflag.FlagSet) {
 	flags.BoolVarP(&o.Foreground, "foreground", "f", o.Foreground, "stay in the foreground and log to stderr")
 	flags.StringVar(&o.Layout, "layout", o.Layout, "full, hf (the root only, for serving) or tensors (single tensors only)")
 	o.ViewOptions.AddFlags(flags)
+	flags.BoolVar(&o.Diff, "diff", o.Diff, "mount what differs between two sources: wfs mount --diff A B MOUNTPOINT")
 	flags.BoolVar(&o.RefuseUnsafe, "refuse-unsafe", o.RefuseUnsafe, "refuse files whose pickles name what wfs scan calls dangerous")
 	flags.BoolVar(&o.AllowOther, "allow-other", o.AllowOther, "let other users read the mount")
 	flags.Uint32Var(&o.UID, "uid", o.UID, "numeric `id` of the owner of the files")
@@ -74,6 +78,9 @@ func (o *MountOptions) Validate() error {
 	if _, err := o.level(); err != nil {
 		return err
 	}
+	if o.Diff && o.Layout != tree.Full {
+		return usagef("--diff has a layout of its own: it goes without --layout")
+	}
 	return o.ViewOptions.Validate()
 }
 
@@ -90,6 +97,13 @@ when the mount answers, and leaves a daemon that serves it until wfs umount,
 or SIGTERM, SIGINT or SIGHUP. By a signal, a mount whose files are open is detached, and
 the daemon ends with the last of them, or with a second signal.
 
+With --diff there are two sources, A and B. a/ and b/ hold, as .npy, the tensors that are not
+known to be identical: a mount reads no values, so that all of equal dtype and shape are
+there, but for those of one file. delta/ holds b - a, computed while it is read: in float32,
+or float64 where a side is; of whole numbers in the smallest signed integer that holds every
+difference (of 64 bits modulo 2^64). summary.txt and summary.json say what differs, and
+compare all values when one of them is read.
+
 A mount is read-only. Programs that write beside the weights get an overlay above it, as in
 the last example: what they write goes to the directory upper, which with work is on one
 file system that is local and not an overlay itself.`,
@@ -99,18 +113,25 @@ file system that is local and not an overlay itself.`,
   wfs mount --layout hf ~/models/bert /mnt/bert       # for from_pretrained("/mnt/bert")
   wfs mount --root ema_model checkpoint.pt /mnt/ema   # another state dict for the view
   wfs mount -f model.pt /mnt/model                    # stay in the foreground
+  wfs mount --diff base.pt tuned.safetensors /mnt/diff
 
   mkdir -p /srv/upper /srv/work /mnt/writable
   mount -t overlay overlay -o lowerdir=/mnt/model,upperdir=/srv/upper,workdir=/srv/work /mnt/writable`,
 		Annotations:       exitCodes("0 mounted, 1 failure, 2 wrong usage"),
 		ValidArgsFunction: completeArgs(cobra.ShellCompDirectiveDefault, cobra.ShellCompDirectiveFilterDirs),
 		Args: func(_ *cobra.Command, args []string) error {
+			if opt.Diff {
+				if len(args) != 3 || args[1] == "" {
+					return usagef("mount --diff takes two sources, A and B, and a MOUNTPOINT")
+				}
+				opt.other, args = args[1], []string{args[0], args[2]}
+			}
 			if err := twoPaths("mount", args); err != nil {
 				return err
 			}
 			return opt.Validate()
 		},
-		RunE: func(_ *cobra.Command, args []string) error { return a.mount(opt, args[0], args[1]) },
+		RunE: func(_ *cobra.Command, args []string) error { return a.mount(opt, args[0], args[len(args)-1]) },
 	}
 	opt.AddFlags(cmd.Flags())
 	completeFlag(cmd, "layout", cobra.FixedCompletions(layouts, cobra.ShellCompDirectiveNoFileComp))
@@ -136,6 +157,14 @@ func twoPaths(name string, args []string) error {
 func (a *app) mount(opt *MountOptions, source, mountpoint string) error {
 	if isDaemon() {
 		return a.serveDaemon(opt, source, mountpoint)
+	}
+	if opt.Diff {
+		if _, err := os.Stat(opt.other); err != nil {
+			return shortPath(err)
+		}
+		if err := overlap(opt.other, mountpoint); err != nil {
+			return err
+		}
 	}
 	made, err := prepareMountpoint(source, mountpoint)
 	if err != nil {
@@ -168,20 +197,11 @@ func (a *app) serve(opt *MountOptions, source string, dir *os.File, ready func(n
 	if err != nil {
 		return err
 	}
-	plan, err := opt.open(source)
+	files, notes, closeAll, err := opt.build(source)
 	if err != nil {
 		return err
 	}
-	defer plan.Model.Close()
-	if opt.RefuseUnsafe {
-		if err := refuseUnsafe(plan.Model); err != nil {
-			return err
-		}
-	}
-	files, err := tree.Build(plan, tree.Options{Layout: opt.Layout})
-	if err != nil {
-		return err
-	}
+	defer closeAll()
 	collectTight()
 	at := locate(dir, dir.Name())
 	umask, err := opt.umask()
@@ -201,8 +221,8 @@ func (a *app) serve(opt *MountOptions, source string, dir *os.File, ready func(n
 	mounted, _ := mountAt(at)
 	control := listenControl(log, controlDirs(os.Geteuid()), statusOf(server, absolutePath(source), at, mounted.device))
 	defer control.Close()
-	log.Info("mounted", "source", source, "mountpoint", at, "tensors", plan.Model.Count(), "files", len(files.Nodes))
-	if err := ready(slices.Concat(plan.Notes(), files.Notes)); err != nil {
+	log.Info("mounted", "source", source, "mountpoint", at, "files", len(files.Nodes))
+	if err := ready(slices.Concat(notes, files.Notes)); err != nil {
 		log.Error("unmounting: the command that started this daemon is gone", "error", err)
 		return errors.Join(err, server.Unmount(true))
 	}
@@ -210,6 +230,53 @@ func (a *app) serve(opt *MountOptions, source string, dir *os.File, ready func(n
 	wait(server, mounted, signals, log)
 	log.Info("unmounted", "mountpoint", at)
 	return nil
+}
+
+// build opens what is mounted, and makes the tree. Who gets it calls closeAll at its end.
+func (o *MountOptions) build(source string) (files *tree.Tree, notes []string, closeAll func(), err error) {
+	if o.Diff {
+		return o.buildDiff(source)
+	}
+	plan, err := o.open(source)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if o.RefuseUnsafe {
+		err = refuseUnsafe(plan.Model)
+	}
+	if err == nil {
+		files, err = tree.Build(plan, tree.Options{Layout: o.Layout})
+	}
+	if err != nil {
+		plan.Model.Close()
+		return nil, nil, nil, err
+	}
+	return files, plan.Notes(), func() { plan.Model.Close() }, nil
+}
+
+// buildDiff is build for what differs between two sources.
+func (o *MountOptions) buildDiff(source string) (files *tree.Tree, notes []string, closeAll func(), err error) {
+	plans, err := (&SideOptions{ViewOptions: o.ViewOptions}).open(source, o.other)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	closeAll = func() { plans[0].Model.Close(); plans[1].Model.Close() }
+	for _, p := range plans {
+		if o.RefuseUnsafe && err == nil {
+			err = refuseUnsafe(p.Model)
+		}
+	}
+	if err == nil {
+		var c *diff.Comparison
+		if c, err = compared(plans, nil, diff.Options{}); err == nil {
+			files, err = tree.BuildDiff(c, plans[0].Model, plans[1].Model)
+		}
+	}
+	if err != nil {
+		closeAll()
+		return nil, nil, nil, err
+	}
+	return files, mergedNotes(plans), closeAll, nil
 }
 
 func (o *MountOptions) level() (slog.Level, error) {

@@ -58,7 +58,7 @@ func newRunner() runner { return runner{busy: make(chan struct{}, 1), done: map[
 // at a time. progress is told of bytes that were read of both sides. The sources have to be
 // verified after it.
 func (c *Comparison) Compare(ctx context.Context, progress func(bytes int64)) error {
-	if err := segment.Turn(ctx, c.run.busy, c.bytesRead); err != nil {
+	if err := segment.Turn(ctx, c.run.busy, c.BytesRead); err != nil {
 		return err
 	}
 	defer func() { <-c.run.busy }()
@@ -99,7 +99,8 @@ func (c *Comparison) Size() (total int64) {
 	return total
 }
 
-func (c *Comparison) bytesRead() int64 {
+// BytesRead is how much Compare has read so far.
+func (c *Comparison) BytesRead() int64 {
 	c.run.mu.Lock()
 	defer c.run.mu.Unlock()
 	return c.run.read

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -169,6 +171,54 @@ func TestDiff(t *testing.T) {
 	if r := harness.WFS(t, "diff", "--quick", c.A, c.B); r.Code != 1 || !strings.Contains(r.Stdout, "not read") || strings.Contains(r.Stdout, "changed") {
 		t.Errorf("--quick: exit code %d\n%s", r.Code, r.Stdout)
 	}
+}
+
+// TestMountDiff mounts what differs: NumPy subtracts, and the summary says what wfs diff says.
+func TestMountDiff(t *testing.T) {
+	var c struct{ A, B string }
+	harness.Python(t, harness.Torch, "write_differences.py", nil, &c, t.TempDir())
+	mountpoint := harness.Mountpoint(t)
+	t.Cleanup(func() { harness.Unmount(t, mountpoint) })
+	if r := harness.WFS(t, "mount", "--diff", c.A, c.B, mountpoint); r.Code != 0 {
+		t.Fatal(r.Stderr)
+	}
+	var problems []string
+	harness.Python(t, harness.Torch, "verify_delta.py", nil, &problems, mountpoint)
+	for _, p := range problems {
+		t.Error(p)
+	}
+	sizes := map[string]int64{}
+	for _, name := range []string{"summary.txt", "summary.json"} {
+		info, err := os.Stat(filepath.Join(mountpoint, name))
+		harness.Must(t, err)
+		sizes[name] = info.Size()
+	}
+	var entries []struct{ Kind, Key string }
+	text := harness.ReadFile(t, mountpoint, "summary.json")
+	harness.Must(t, json.Unmarshal(text, &entries))
+	kinds := map[string]string{}
+	for _, e := range entries {
+		kinds[e.Key] = e.Kind
+	}
+	for _, one := range diffJSON(t, 1, c.A, c.B).Tensors {
+		want := one.Kind
+		if want == "renamed" { // a mount looks for no renames
+			want = "removed"
+		}
+		if kinds[one.Key] != want {
+			t.Errorf("summary.json calls %s %s, wfs diff %s", one.Key, kinds[one.Key], want)
+		}
+	}
+	lines := harness.ReadFile(t, mountpoint, "summary.txt")
+	if int64(len(text)) != sizes["summary.json"] || int64(len(lines)) != sizes["summary.txt"] || strings.Count(string(lines), "\n") != len(entries) {
+		t.Errorf("%d lines for %d entries", strings.Count(string(lines), "\n"), len(entries))
+	}
+	for _, args := range [][]string{{"mount", "--diff", c.A, mountpoint}, {"mount", "--diff", "--layout", "hf", c.A, c.B, mountpoint}} {
+		if r := harness.WFS(t, args...); r.Code != 2 {
+			t.Errorf("wfs %q: exit code %d", args, r.Code)
+		}
+	}
+	harness.Refused(t, []string{"mount", "--diff", c.A, c.B + ".missing", harness.Mountpoint(t)}, "missing")
 }
 
 // TestDiffHDF5 compares two HDF5 files of other layouts with what h5py and NumPy say, and
