@@ -8,9 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"sync/atomic"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -23,6 +21,7 @@ import (
 // ReportOptions are the flags of wfs report.
 type ReportOptions struct {
 	ViewOptions
+	ProgressOptions
 	Output string
 	Stats  bool
 	Force  bool
@@ -33,6 +32,7 @@ func (o *ReportOptions) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVarP(&o.Output, "output", "o", o.Output, "write to this `file`; - is stdout (default NAME.report.html)")
 	o.ViewOptions.AddFlags(flags)
 	flags.BoolVar(&o.Stats, "stats", o.Stats, "read every tensor, and tell of its values: range, mean, deviation, zeros, NaN, histogram")
+	o.ProgressOptions.AddFlags(flags)
 	flags.BoolVarP(&o.Force, "force", "f", o.Force, "replace the file if it is there")
 }
 
@@ -40,6 +40,9 @@ func (o *ReportOptions) AddFlags(flags *pflag.FlagSet) {
 func (o *ReportOptions) Validate(args []string) error {
 	if len(args) != 1 {
 		return usagef("report takes one SOURCE")
+	}
+	if err := o.ProgressOptions.Validate(); err != nil {
+		return err
 	}
 	return o.ViewOptions.Validate()
 }
@@ -91,7 +94,7 @@ func (a *app) report(opt *ReportOptions, source string) error {
 		page.Reports = func() ([]*audit.Report, error) { return audit.Collect(plan.Model) }
 	}
 	if opt.Stats {
-		if page.Stats, page.Notes, err = a.measure(plan); err != nil {
+		if page.Stats, page.Notes, err = a.measure(opt, plan); err != nil {
 			return err
 		}
 	}
@@ -101,8 +104,8 @@ func (a *app) report(opt *ReportOptions, source string) error {
 	return writeFile(output, opt.Force, func(w io.Writer) error { return report.Write(w, plan, page) })
 }
 
-// measure reads all tensors, and says how far it is where a person looks.
-func (a *app) measure(plan *view.Plan) (stats report.Stats, skipped []string, err error) {
+// measure reads all tensors, twice.
+func (a *app) measure(opt *ReportOptions, plan *view.Plan) (stats report.Stats, skipped []string, err error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	total := int64(0)
@@ -111,25 +114,9 @@ func (a *app) measure(plan *view.Plan) (stats report.Stats, skipped []string, er
 			total += 2 * t.Data.Size()
 		}
 	}
-	var read atomic.Int64
-	if isTerminal(a.stderr) {
-		ticker := time.NewTicker(200 * time.Millisecond)
-		done, ended := make(chan struct{}), make(chan struct{})
-		go func() {
-			defer close(ended)
-			for {
-				select {
-				case <-ticker.C:
-					fmt.Fprintf(a.stderr, "\rreading the tensors: %3d %%", min(100, 100*read.Load()/max(total, 1)))
-				case <-done:
-					fmt.Fprint(a.stderr, "\r\x1b[K")
-					return
-				}
-			}
-		}()
-		defer func() { ticker.Stop(); close(done); <-ended }()
-	}
-	stats, skipped, err = report.Measure(ctx, plan, func(n int64) { read.Add(n) })
+	p := a.startProgress(opt.ProgressOptions, "measure", total)
+	defer p.stop()
+	stats, skipped, err = report.Measure(ctx, plan, p.add)
 	if ctx.Err() != nil {
 		return nil, nil, fmt.Errorf("interrupted: nothing is written")
 	}
