@@ -148,7 +148,7 @@ func TestKinds(t *testing.T) {
 		if got, err := dir.List(""); err != nil || !slices.Equal(got, want) {
 			t.Errorf("%s: %v, %v", way, got, err)
 		}
-		below, err := dir.(Nested).Sub("c")
+		below, err := dir.Sub("c")
 		if err != nil {
 			t.Fatal(err)
 		}
