@@ -67,7 +67,9 @@ type fileSystem struct {
 	files  openFiles
 	faults faultLog
 	waits  waiting
+	memory memory
 	ahead  ahead
+	behind behind
 
 	noPassthrough atomic.Bool
 	counters      counters

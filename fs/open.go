@@ -189,6 +189,7 @@ func (fs *fileSystem) drop(o *openFile, own bool) {
 		fs.ahead.left(o)
 	}
 	if last {
+		fs.behind.finish()
 		fs.unregisterBacking(o)
 	}
 }

@@ -16,9 +16,10 @@ import daemon
 import listing
 import loading
 import plot
+import prefetch
 import reading
 
-MODULES = (loading, reading, listing, daemon, arrays)
+MODULES = (loading, prefetch, reading, listing, daemon, arrays)
 ALL = {name.removeprefix("row_"): function for module in MODULES
        for name, function in vars(module).items() if name.startswith("row_")}
 
