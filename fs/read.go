@@ -64,7 +64,7 @@ func (fs *fileSystem) Read(_ <-chan struct{}, input *fuse.ReadIn, buf []byte) (f
 		}
 	}
 	size, offset := len(buf), input.Offset // input and buf are go-fuse's again when this returns
-	result, err := wait(&fs.waits, o.file.Source, input.Pid, func(ctx context.Context) (filled, error) {
+	result, err := wait(&fs.waits, o.file.Source, fs.files.left(o.file.Ino, input.Pid, own), func(ctx context.Context) (filled, error) {
 		r := filled{buffer: buffers.Get().(*[]byte)}
 		if len(*r.buffer) < size {
 			*r.buffer = make([]byte, size)

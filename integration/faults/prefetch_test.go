@@ -51,13 +51,11 @@ func threads(t *testing.T, pid int) int {
 	return 0
 }
 
-// TestPrefetchKilled kills the daemon while it prefetches from a device that hangs. Its
-// threads wait for pages that nobody will bring, and must end all the same.
+// TestPrefetchKilled kills the daemon while it prefetches from a device that takes 2 s for
+// a read. Its threads wait for pages that nobody will bring, and must end all the same.
 func TestPrefetchKilled(t *testing.T) {
-	back := make(chan struct{})
-	defer close(back)
-	m, _, source, faults, reader := slowed(t, harness.Fault{Until: back}, 40<<20)
-	time.Sleep(300 * time.Millisecond) // the prefetch hangs by now; if not, the test is the easier
+	m, _, source, faults, reader := slowed(t, harness.Fault{Delay: 2 * time.Second}, 40<<20)
+	time.Sleep(300 * time.Millisecond) // the prefetch waits by now; if not, the test is the easier
 	harness.Must(t, syscall.Kill(m.PID, syscall.SIGKILL))
 	if err := harness.WaitFor(reader, 20*time.Second); err != nil {
 		t.Errorf("the reader: %v", err)
