@@ -29,9 +29,14 @@ const (
 	aheadWindow = 64 << 20
 	// leastWindow is the least of it that a stream gets.
 	leastWindow = 4 << 20
-	// aheadPiece is what one thread brings in at a time. A request that somebody waits
-	// for comes after these in the kernel's queue.
-	aheadPiece = 2 << 20
+	// leastRoom is the memory below which nothing is prefetched.
+	leastRoom = 32 << 20
+	// aheadPiece is what a thread asks for at a time, and aheadDepth how many of them are
+	// under way when it waits for the first. A reader that is faster than the source then
+	// meets pages that are on their way, and does not begin to read ahead by itself; with
+	// 2 MiB under way instead of 16 a mapped view takes 1.15 of the time.
+	aheadPiece = 4 << 20
+	aheadDepth = 4
 	// maxAheadThreads bounds the threads; on most machines it is the number of processors.
 	maxAheadThreads = 4
 )
@@ -43,7 +48,7 @@ type ahead struct {
 	device     uint64
 	step       int64 // how far one advice of the kernel goes
 	certain    int64 // what streams need to be followed
-	memory     memory
+	memory     *memory
 
 	mu      sync.Mutex // never held while anything is read
 	wake    *sync.Cond // of the threads
@@ -97,10 +102,10 @@ type following struct {
 const few = 1 << 20
 
 // start begins when the mount is there. readAhead is the kernel's own for it.
-func (a *ahead) start(mountpoint string, device uint64, readAhead int64, log *slog.Logger) {
+func (a *ahead) start(mountpoint string, device uint64, readAhead int64, memory *memory, log *slog.Logger) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.mountpoint, a.device, a.log = mountpoint, device, log
+	a.mountpoint, a.device, a.memory, a.log = mountpoint, device, memory, log
 	a.step, a.certain = readAhead, max(readAhead, few)
 	a.wake = sync.NewCond(&a.mu)
 	a.own = map[uint32]bool{}
@@ -229,7 +234,7 @@ func (a *ahead) work() {
 	a.mu.Unlock()
 	files := ownFiles{mountpoint: a.mountpoint, device: a.device}
 	defer files.close()
-	var last piece
+	var under []piece // under way
 	for {
 		p, ok := a.take(false)
 		if !ok {
@@ -237,10 +242,14 @@ func (a *ahead) work() {
 			if p, ok = a.take(true); !ok {
 				return
 			}
-			last = piece{}
+			under = nil
 		}
-		err := a.bring(&files, p, last)
-		last = p
+		var first piece
+		if len(under) == aheadDepth {
+			first, under = under[0], under[1:]
+		}
+		err := a.bring(&files, p, first)
+		under = append(under, p)
 		if errors.Is(err, errElsewhere) {
 			a.log.Debug("no more prefetch", "error", err)
 			a.stop()
@@ -255,9 +264,9 @@ func (a *ahead) work() {
 
 var errNoRoom = errors.New("memory is short")
 
-// bring has the kernel read a piece, and returns when the last one is there.
-func (a *ahead) bring(files *ownFiles, p, last piece) error {
-	if room := a.memory.room(); room < 4*aheadWindow && p.end-p.hi > room/4 {
+// bring has the kernel read a piece, and returns when an earlier one is there.
+func (a *ahead) bring(files *ownFiles, p, earlier piece) error {
+	if room := a.memory.room(); room < leastRoom || p.end-p.hi > room/4 {
 		return errNoRoom
 	}
 	fd, err := files.open(p.open)
@@ -269,10 +278,10 @@ func (a *ahead) bring(files *ownFiles, p, last piece) error {
 			return err
 		}
 	}
-	if last.open != p.open {
+	if earlier.open != p.open {
 		return nil
 	}
 	// To wait for its last byte keeps the queue short, and tells of sources that fail.
-	_, err = unix.Pread(fd, make([]byte, 1), last.end-1)
+	_, err = unix.Pread(fd, make([]byte, 1), earlier.end-1)
 	return err
 }

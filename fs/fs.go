@@ -67,7 +67,9 @@ type fileSystem struct {
 	files  openFiles
 	faults faultLog
 	waits  waiting
+	memory memory
 	ahead  ahead
+	behind behind
 
 	noPassthrough atomic.Bool
 	counters      counters
@@ -118,11 +120,11 @@ func (fs *fileSystem) Lookup(_ <-chan struct{}, header *fuse.InHeader, name stri
 
 // sized makes the size of a node known, for which the source is read once. It reports
 // whether the source answered.
-func (fs *fileSystem) sized(n tree.Node, caller uint32) bool {
+func (fs *fileSystem) sized(n tree.Node, pid uint32) bool {
 	if n.File == nil || !n.File.Lazy() {
 		return true
 	}
-	_, err := wait(&fs.waits, n.File.Source, caller, func(context.Context) (int64, error) { return n.File.Size(), nil }, func(int64) {})
+	_, err := wait(&fs.waits, n.File.Source, caller(pid).left, func(context.Context) (int64, error) { return n.File.Size(), nil }, func(int64) {})
 	return err == nil
 }
 

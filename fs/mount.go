@@ -128,7 +128,7 @@ func Mount(tree *tree.Tree, mountpoint string, opt Options) (*Server, error) {
 	if s.device = deviceAt(mountpoint); s.device != 0 {
 		readAhead := fs.raiseReadAhead(s.device)
 		if !opt.NoPrefetch {
-			fs.ahead.start(mountpoint, s.device, readAhead, opt.Log)
+			fs.ahead.start(mountpoint, s.device, readAhead, &fs.memory, opt.Log)
 		}
 	}
 	return s, nil

@@ -86,6 +86,20 @@ func (t *openFiles) release(o *openFile, own bool) (last, left bool) {
 	return o.opens == 0, o.opens == o.own
 }
 
+// left tells of a request whether nobody waits for it any more: for one of the prefetch that
+// is when no reader has the file open.
+func (t *openFiles) left(ino uint64, thread uint32, own bool) (left func() bool) {
+	if !own {
+		return caller(thread).left
+	}
+	return func() bool {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		o := t.open[ino]
+		return o == nil || o.opens == o.own
+	}
+}
+
 // get finds an open file by its handle, which is its inode number.
 func (t *openFiles) get(handle uint64) *openFile {
 	t.mu.Lock()
@@ -121,7 +135,7 @@ func (fs *fileSystem) Open(_ <-chan struct{}, input *fuse.OpenIn, out *fuse.Open
 	}
 	own := fs.ahead.isOwn(input.Pid)
 	drop := func(o *openFile) { fs.drop(o, own) }
-	o, err := wait(&fs.waits, n.File.Source, input.Pid, func(context.Context) (*openFile, error) {
+	o, err := wait(&fs.waits, n.File.Source, fs.files.left(n.File.Ino, input.Pid, own), func(context.Context) (*openFile, error) {
 		o := fs.files.acquire(n.File, own)
 		o.once.Do(func() { o.err = fs.prepare(o) })
 		err := o.err
@@ -189,6 +203,7 @@ func (fs *fileSystem) drop(o *openFile, own bool) {
 		fs.ahead.left(o)
 	}
 	if last {
+		fs.behind.finish()
 		fs.unregisterBacking(o)
 	}
 }

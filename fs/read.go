@@ -58,19 +58,19 @@ func (fs *fileSystem) Read(_ <-chan struct{}, input *fuse.ReadIn, buf []byte) (f
 	// Most of what is read lies in the page cache of a local file system, where there is
 	// nothing to wait for. Elsewhere Verify alone may hang, also with bytes of our own.
 	if source.Instant(o.file.Source) {
-		if n, err := o.read(buf, input.Offset, segment.ReadCached); err == nil && o.file.Source.Verify() == nil {
+		if n, err := o.read(buf, input.Offset, fs.way(segment.ReadCached)); err == nil && o.file.Source.Verify() == nil {
 			fs.counters.served(n, own)
 			return fuse.ReadResultData(buf[:n]), fuse.OK
 		}
 	}
 	size, offset := len(buf), input.Offset // input and buf are go-fuse's again when this returns
-	result, err := wait(&fs.waits, o.file.Source, input.Pid, func(ctx context.Context) (filled, error) {
+	result, err := wait(&fs.waits, o.file.Source, fs.files.left(o.file.Ino, input.Pid, own), func(ctx context.Context) (filled, error) {
 		r := filled{buffer: buffers.Get().(*[]byte)}
 		if len(*r.buffer) < size {
 			*r.buffer = make([]byte, size)
 		}
 		var err error
-		if r.n, err = o.read((*r.buffer)[:size], offset, segment.ReadUntil(ctx)); err == nil {
+		if r.n, err = o.read((*r.buffer)[:size], offset, fs.way(segment.ReadUntil(ctx))); err == nil {
 			err = o.file.Source.Verify()
 		}
 		if err != nil {
@@ -83,6 +83,14 @@ func (fs *fileSystem) Read(_ <-chan struct{}, input *fuse.ReadIn, buf []byte) (f
 	}
 	fs.counters.served(result.n, own)
 	return result, fuse.OK
+}
+
+// way is a way to read, or one that also drops behind it what does not fit into memory twice.
+func (fs *fileSystem) way(read segment.ReadFunc) segment.ReadFunc {
+	if fs.memory.room() < 2*fs.tree.Bytes {
+		return fs.behind.reading(read)
+	}
+	return read
 }
 
 // read fills p as far as the file goes. Less than that is an error: the kernel takes

@@ -31,6 +31,10 @@ type stream struct {
 	used   int64 // number of the request that was the last
 }
 
+// jump is how far after a request the prefetch goes on: what lies between, the kernel reads
+// at the same time, and two who read it would cut it into small requests.
+func (t *streams) jump() int64 { return 2 * t.certain }
+
 // span is where the tensor that holds a byte begins and ends, and whether it can be
 // prefetched.
 type span func(off int64) (begin, end int64, straight bool)
@@ -66,7 +70,7 @@ func (t *streams) ask(off, end, window, now int64) *stream {
 		s.across = first <= s.hi-t.certain
 	}
 	if off <= s.next+reorder { // and else threads of the reader are at several places
-		s.next = max(s.next, end/pageSize*pageSize)
+		s.next = max(s.next, end/pageSize*pageSize+t.jump())
 	}
 	s.limit = max(s.limit, s.hi+window)
 	if !s.across {

@@ -44,7 +44,7 @@ type waiting struct {
 	hung map[source.Source]int
 }
 
-// wait does work, which reads src for the thread caller, and gives it up when the
+// wait does work, which reads src, until nobody waits for it any more (left), and gives it up when the
 // source does not answer. Without that the kernel would soon send nothing for other
 // files, because it has no more than maxBackground requests of a mount under way that no
 // process waits for (read-ahead); and a reader that is killed could not end, because it
@@ -52,7 +52,7 @@ type waiting struct {
 // given up is told so by its context, and goes on until the source answers where that can
 // not be interrupted: what it writes to must be its own, and undo takes its outcome back.
 // Work that takes long because it reads a great deal says that it is alive.
-func wait[T any](w *waiting, src source.Source, caller uint32, work func(context.Context) (T, error), undo func(T)) (T, error) {
+func wait[T any](w *waiting, src source.Source, left func() bool, work func(context.Context) (T, error), undo func(T)) (T, error) {
 	type outcome struct {
 		value T
 		err   error
@@ -94,7 +94,7 @@ func wait[T any](w *waiting, src source.Source, caller uint32, work func(context
 			return none, fmt.Errorf("%s: %w: %d requests wait for it", src.Path(), errHung, maxHung)
 		case waited > w.patience:
 			err = fmt.Errorf("%s: %w for %v", src.Path(), errHung, w.patience)
-		case gone(caller):
+		case left():
 			err = errGone
 		default:
 			continue
@@ -130,6 +130,12 @@ func (w *waiting) add(src source.Source, n int) {
 		delete(w.hung, src)
 	}
 }
+
+// caller is the thread that waits for an answer.
+type caller uint32
+
+// left reports whether it has ended or was killed.
+func (c caller) left() bool { return gone(uint32(c)) }
 
 // gone reports whether a thread has ended or was killed: SIGKILL is pending for every
 // thread of a process that a signal ends, whichever that was (kernel/signal.c,

@@ -20,9 +20,10 @@ import listing
 import loading
 import opening
 import plot
+import prefetch
 import reading
 
-MODULES = (loading, reading, listing, opening, comparing, daemon, arrays, computed, copying)
+MODULES = (loading, prefetch, reading, listing, opening, comparing, daemon, arrays, computed, copying)
 ALL = {name.removeprefix("row_"): function for module in MODULES
        for name, function in vars(module).items() if name.startswith("row_")}
 

@@ -41,7 +41,7 @@ def row_passed_file():
 
 
 def latencies(path, seed, count=2000):
-    """The median time of a pread of 4 KiB anywhere in a file."""
+    """The times of preads of 4 KiB anywhere in a file."""
     size = os.path.getsize(path) // 4096
     where = random.Random(seed).sample(range(size), count)
     file = os.open(path, os.O_RDONLY)
@@ -51,7 +51,11 @@ def latencies(path, seed, count=2000):
         os.pread(file, 4096, page * 4096)
         took.append(time.perf_counter() - began)
     os.close(file)
-    return statistics.median(took)
+    return took
+
+
+def median_latency(path):
+    return statistics.median(latencies(path, 1))
 
 
 def row_random():
@@ -62,9 +66,9 @@ def row_random():
 
         def cold():
             with mounted(data.checkpoint()) as (fresh, _):
-                return latencies(fresh / "model.safetensors", 1)
+                return median_latency(fresh / "model.safetensors")
 
-        samples = rounds(native=lambda: latencies(data.native(), 1), cold=cold, warm=lambda: latencies(view, 1))
+        samples = rounds(native=lambda: median_latency(data.native()), cold=cold, warm=lambda: median_latency(view))
     yield Row("random cold", row_random.__doc__, ratio(samples, "cold", "native"), "×", 18, "less", samples)
     yield Row("random warm", row_random.__doc__ + ", again", ratio(samples, "warm", "native"), "×", 1.0, "less", samples)
 

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -123,5 +124,33 @@ func TestUserStatus(t *testing.T) {
 	harness.RefusedCommand(t, harness.AsNobody(t, harness.Binary(), "umount", mountpoint), mountpoint)
 	if !harness.IsMounted(mountpoint) {
 		t.Error("another user unmounted it")
+	}
+}
+
+// TestUserPrefetch has an ordinary user read a view in order: it is prefetched, and the
+// mount can be taken down as soon as the reader has ended.
+func TestUserPrefetch(t *testing.T) {
+	harness.OpenDevice(t)
+	dir := harness.Dir(t, "prefetch")
+	harness.Must(t, os.Chmod(dir, 0o777))
+	source, mountpoint := filepath.Join(dir, "model.pt"), filepath.Join(dir, "mnt")
+	harness.Must(t, os.WriteFile(source, harness.ReadFile(t, harness.Large(t)), 0o644))
+	want := harness.ReadFile(t, filepath.Join(harness.Mount(t, source), "model.safetensors"))
+	t.Cleanup(func() { harness.Unmount(t, mountpoint) })
+	for range 3 {
+		if r := harness.Run(t, time.Minute, harness.AsNobody(t, harness.Binary(), "mount", source, mountpoint)); r.Code != 0 {
+			t.Fatalf("exit code %d\n%s", r.Code, r.Stderr)
+		}
+		read := harness.AsNobody(t, "cat", filepath.Join(mountpoint, "model.safetensors"))
+		got, err := read.Output()
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("cat: %d bytes, %v", len(got), err)
+		}
+		if s := harness.StatusOf(t, mountpoint); s.Prefetched == 0 {
+			t.Error("nothing is prefetched")
+		}
+		if r := harness.Run(t, time.Minute, harness.AsNobody(t, harness.Binary(), "umount", mountpoint)); r.Code != 0 {
+			t.Errorf("umount: exit code %d\n%s", r.Code, r.Stderr)
+		}
 	}
 }

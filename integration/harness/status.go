@@ -34,11 +34,12 @@ func MountInfo(mountpoint string) (fstype, device string, ok bool) {
 
 // Status is what `wfs status --json` says of a mount.
 type Status struct {
-	Mountpoint, Source          string
-	Alive                       bool
-	PID                         int
-	Bytes, Reads, Opens, Errors int64
-	Started                     time.Time
+	Mountpoint, Source   string
+	Alive                bool
+	PID                  int
+	Bytes, Prefetched    int64
+	Reads, Opens, Errors int64
+	Started              time.Time
 }
 
 // StatusOf asks for the status of a mount.
