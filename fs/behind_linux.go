@@ -21,7 +21,7 @@ const (
 	behindChunk = 4 << 20
 	// behindLag is how many chunks are read before the first of them is dropped: threads
 	// of a reader are at several places.
-	behindLag = 4
+	behindLag = 16
 	// maxChunks bounds what is known of the sources of a mount: 256 GiB of them.
 	maxChunks = 64 << 10
 )

@@ -59,7 +59,7 @@ func (fs *fileSystem) Read(_ <-chan struct{}, input *fuse.ReadIn, buf []byte) (f
 	// nothing to wait for. Elsewhere Verify alone may hang, also with bytes of our own.
 	if source.Instant(o.file.Source) {
 		if n, err := o.read(buf, input.Offset, fs.way(segment.ReadCached)); err == nil && o.file.Source.Verify() == nil {
-			fs.counters.served(n, own)
+			fs.served(n, own, false)
 			return fuse.ReadResultData(buf[:n]), fuse.OK
 		}
 	}
@@ -81,8 +81,17 @@ func (fs *fileSystem) Read(_ <-chan struct{}, input *fuse.ReadIn, buf []byte) (f
 	if err != nil {
 		return nil, fs.fail(o.file, input.Offset, err)
 	}
-	fs.counters.served(result.n, own)
+	fs.served(result.n, own, true)
 	return result, fuse.OK
+}
+
+// served tells of an answer of n bytes: whether the prefetch asked, and whether it took
+// more than memory.
+func (fs *fileSystem) served(n int, own, waited bool) {
+	fs.counters.served(n, own)
+	if own {
+		fs.ahead.answered(waited)
+	}
 }
 
 // way is a way to read, or one that also drops behind it what does not fit into memory twice.

@@ -47,7 +47,7 @@ def sum_file(path):
     return [tensor.sum() for tensor in safetensors.torch.load_file(path).values()]
 
 
-def row_sum():
+def row_load_sum():
     """safetensors load_file of a 1 GiB view and a sum of each tensor"""
     source, name = data.checkpoint(), "model.safetensors"
     memory = pathlib.Path(tempfile.mkdtemp(dir="/dev/shm"))
@@ -67,15 +67,15 @@ def row_sum():
                 warm=lambda: fresh(SAFETENSORS, sum_file, again / name), memory=lambda: fresh(SAFETENSORS, sum_file, in_memory))
     finally:
         shutil.rmtree(memory)
-    yield Row("sum cold", row_sum.__doc__ + ", time against reading the same cold view from first to last",
+    yield Row("load sum cold", row_load_sum.__doc__ + ", time against reading the same cold view from first to last",
               ratio(samples, "cold", "sequential"), "×", 1.0, "less", samples)
-    yield Row("sum no prefetch", row_sum.__doc__ + ", cold, time against --no-prefetch",
+    yield Row("load sum prefetch", row_load_sum.__doc__ + ", cold, time against --no-prefetch",
               ratio(samples, "cold", "without"), "×", None, "less", samples)
-    yield Row("sum warm", row_sum.__doc__ + ", again, time against a native file on tmpfs, whose pages are as small",
+    yield Row("load sum warm", row_load_sum.__doc__ + ", again, time against a native file on tmpfs, whose pages are as small",
               ratio(samples, "warm", "memory"), "×", 1.05, "less", samples)
 
 
-def row_sum_disk():
+def row_load_disk():
     """load_file of a 1 GiB view and a sum of each tensor, source on disk, time against a native file on disk"""
     source, native = data.checkpoint(), data.native()
     evict(source)
@@ -95,7 +95,7 @@ def row_sum_disk():
     samples = rounds(native=plain, view=view(), without=view("--no-prefetch"))
     warm(source)
     warm(native)
-    yield Row("sum from disk", row_sum_disk.__doc__, ratio(samples, "view", "native"), "×", 0.95, "less", samples)
+    yield Row("load sum disk", row_load_disk.__doc__, ratio(samples, "view", "native"), "×", 0.95, "less", samples)
 
 
 def against_native(modules, load, source, name, native):

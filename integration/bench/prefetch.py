@@ -100,7 +100,7 @@ def load_within(directory, path):
         leave(directory)
 
 
-def row_group():
+def row_load_group():
     """load_file and a sum of each tensor in a control group of 1.25 times the model, source on disk, daemon in it too"""
     size = os.path.getsize(data.native())
     left = []
@@ -121,11 +121,11 @@ def row_group():
 
     with group(size) as directory:
         if directory is None:
-            print("row group is left out: this process may make no control group", file=sys.stderr)
+            print("row load_group is left out: this process may make no control group", file=sys.stderr)
             return
     samples = rounds(native=native, view=view)
     warm(data.checkpoint())
     warm(data.native())
-    yield Row("group", row_group.__doc__ + ", time against a native file", ratio(samples, "view", "native"), "×", 1.2, "less", samples)
-    yield Row("group cache", row_group.__doc__ + ", what stays in the cache, in views", statistics.median(left), "views", 1.2, "less",
+    yield Row("load group", row_load_group.__doc__ + ", time against a native file", ratio(samples, "view", "native"), "×", 1.2, "less", samples)
+    yield Row("load group cache", row_load_group.__doc__ + ", what stays in the cache, in views", statistics.median(left), "views", 1.2, "less",
               {"views": left})
