@@ -17,6 +17,8 @@ const (
 	reorder = 1 << 20
 	// apart is how far threads may be apart that read the parts of one tensor after another.
 	apart = 32 << 20
+	// wholeRequest is how much the requests of a steady reader are for, on average.
+	wholeRequest = 400 << 10
 	// maxStreams bounds what a file is followed in. Of more, those that were used last count.
 	maxStreams = 16
 )
@@ -29,7 +31,14 @@ type stream struct {
 	// across says that the reader has gone from one tensor on to the next, and will again.
 	across bool
 	used   int64 // number of the request that was the last
+	// asked is how many bytes its requests were for, and requests how many they were.
+	asked, requests int64
 }
+
+// steady reports whether the kernel's own read-ahead does well: whoever reads from first to
+// last gets whole requests of it, and is slowed by anybody who asks besides. Threads that fault
+// in one mapping, and readers that skip, get it in pieces.
+func (s *stream) steady() bool { return s.asked >= s.requests*wholeRequest }
 
 // jump is how far after a request the prefetch goes on: what lies between, the kernel reads
 // at the same time, and two who read it would cut it into small requests.
@@ -53,15 +62,16 @@ type streams struct {
 func (t *streams) ask(off, end, window, now int64) *stream {
 	s := t.find(off, end)
 	if s == nil {
-		t.add(&stream{lo: off, hi: end, used: now})
+		t.add(&stream{lo: off, hi: end, used: now, asked: end - off, requests: 1})
 		return nil
 	}
 	if s.next > 0 && off >= s.limit { // the tensor was there as a whole, and another one is wanted
 		s.across = true
 	}
 	s.lo, s.hi, s.used = min(s.lo, off), max(s.hi, end), now
+	s.asked, s.requests = s.asked+end-off, s.requests+1
 	if s.next == 0 {
-		if s.hi-s.lo <= t.certain {
+		if s.hi-s.lo <= t.certain || s.steady() {
 			return nil
 		}
 		s.next = s.hi / pageSize * pageSize

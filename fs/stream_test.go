@@ -33,11 +33,11 @@ func TestStreamOneTensor(t *testing.T) {
 	at := int64(40 * mib)
 	var s *stream
 	for n := int64(0); s == nil; n++ {
-		if n == 30 {
+		if n == 60 {
 			t.Fatal("a reader in order is not followed")
 		}
-		s = st.ask(at, at+mib/2, 64*mib, n)
-		at += mib / 2
+		s = st.ask(at, at+mib/4, 64*mib, n)
+		at += mib / 4
 	}
 	if at > 46*mib {
 		t.Errorf("it is followed from %d on", at)
@@ -45,6 +45,24 @@ func TestStreamOneTensor(t *testing.T) {
 	bytes, first, last := brought(st, s, 1<<30)
 	if first < at-pageSize || first > at+st.jump()+pageSize || last != 60*mib || bytes > 60*mib-at {
 		t.Errorf("%d bytes from %d to %d, want those from %d to %d", bytes, first, last, at, 60*mib)
+	}
+}
+
+// TestStreamSteady reads from first to last by whole requests of the kernel's read-ahead.
+func TestStreamSteady(t *testing.T) {
+	st := &streams{certain: 4 * mib, tensor: even(20 * mib)}
+	for at := int64(0); at < 64*mib; at += mib / 2 {
+		if st.ask(at, at+mib/2, 64*mib, at) != nil {
+			t.Fatalf("the kernel is helped at %d", at)
+		}
+	}
+	for at := int64(64 * mib); ; at += mib / 8 {
+		if st.ask(at, at+mib/8, 64*mib, at) != nil {
+			return
+		}
+		if at > 100*mib {
+			t.Fatal("a reader whose requests get small is not followed")
+		}
 	}
 }
 
@@ -150,8 +168,8 @@ func TestStreamUnpacked(t *testing.T) {
 		return begin, end, off < 12*mib
 	}}
 	var s *stream
-	for at := int64(0); at < 6*mib; at += mib {
-		s = st.ask(at, at+mib, 64*mib, at)
+	for at := int64(0); at < 6*mib; at += mib / 4 {
+		s = st.ask(at, at+mib/4, 64*mib, at)
 	}
 	if s == nil {
 		t.Fatal("not followed")

@@ -2,6 +2,8 @@ package faults
 
 import (
 	"bytes"
+	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -11,8 +13,33 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"wfs/integration/harness"
 )
+
+// reading is a program that reads a file in pieces of 128 KiB, which the kernel sends as they
+// are: a reader for whom it reads ahead well by itself gets no help.
+const reading = `
+import os, sys
+file = os.open(sys.argv[1], os.O_RDONLY)
+os.posix_fadvise(file, 0, 0, os.POSIX_FADV_RANDOM)
+while os.read(file, 1 << 17):
+    pass
+`
+
+// inPieces is what a file holds, read as by that program.
+func inPieces(t *testing.T, path string) []byte {
+	t.Helper()
+	f, err := os.Open(path)
+	harness.Must(t, err)
+	defer f.Close()
+	harness.Must(t, unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_RANDOM))
+	var all bytes.Buffer
+	_, err = io.CopyBuffer(struct{ io.Writer }{&all}, struct{ io.Reader }{f}, make([]byte, 128<<10))
+	harness.Must(t, err)
+	return all.Bytes()
+}
 
 // slowed is a mount whose source takes its time, and its view, which a program reads.
 func slowed(t *testing.T, fault harness.Fault, from int64) (m harness.Mounted, want []byte, source string, faults *harness.Faults, reader *exec.Cmd) {
@@ -29,7 +56,7 @@ func slowed(t *testing.T, fault harness.Fault, from int64) (m harness.Mounted, w
 		}
 		return harness.Fault{}
 	})
-	reader = exec.Command("dd", "if="+filepath.Join(m.Path, "model.safetensors"), "of=/dev/null", "bs=64K")
+	reader = exec.Command("python3", "-c", reading, filepath.Join(m.Path, "model.safetensors"))
 	harness.Start(t, reader)
 	if !harness.Eventually(30*time.Second, func() bool { return harness.StatusOf(t, m.Path).Prefetched > 0 }) {
 		t.Fatal("nothing is prefetched")
@@ -125,7 +152,7 @@ func TestPrefetchMemory(t *testing.T) {
 			group.Add(t, m.PID)
 			group.Squeeze(t, 24<<20)
 		}
-		all = harness.ReadFile(t, filepath.Join(m.Path, "model.safetensors"))
+		all = inPieces(t, filepath.Join(m.Path, "model.safetensors"))
 		prefetched = harness.StatusOf(t, m.Path).Prefetched
 		harness.Unmount(t, m.Path) // before the group ends, which holds its daemon
 		return prefetched, all
