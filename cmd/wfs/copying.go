@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"wfs/formats/export"
+	"wfs/formats/quantity"
 	"wfs/formats/safetensors"
 	"wfs/formats/segment"
 	"wfs/formats/source"
@@ -176,5 +177,5 @@ func (c *copying) checkRoom(size int64) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%s: no space: it takes %s, and %s has %s", c.dest, humanSize(size), strings.TrimSuffix(filepath.Dir(c.dest), "/")+"/", humanSize(free))
+	return fmt.Errorf("%s: no space: it takes %s, and %s has %s", c.dest, quantity.Bytes(size), strings.TrimSuffix(filepath.Dir(c.dest), "/")+"/", quantity.Bytes(free))
 }

@@ -14,6 +14,7 @@ import (
 
 	"wfs/formats/diff"
 	"wfs/formats/keys"
+	"wfs/formats/quantity"
 	"wfs/formats/safetensors"
 	"wfs/formats/view"
 )
@@ -298,7 +299,7 @@ func printDiff(a *app, c *diff.Comparison, entries []diff.Entry) {
 
 // prefixText says how the keys of two sides differ.
 func prefixText(p *diff.Prefix) string {
-	return fmt.Sprintf("renamed    %s: %s in A is %s in B", plural(p.Count, "key"), visible(p.A+"*"), visible(p.B+"*"))
+	return fmt.Sprintf("renamed    %s: %s in A is %s in B", quantity.Of(p.Count, "key"), visible(p.A+"*"), visible(p.B+"*"))
 }
 
 // diffJSON prints all there is to know, but for the tensors that are equal.

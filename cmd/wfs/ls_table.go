@@ -10,6 +10,7 @@ import (
 
 	"wfs/formats/checkpoint"
 	"wfs/formats/keys"
+	"wfs/formats/quantity"
 )
 
 // columns of the table: the first is cut where a terminal is too narrow, sizes are set to
@@ -31,7 +32,7 @@ func (l *listing) columns() columns {
 		return columns{
 			[]string{"KEY", "DTYPE", "SHAPE", "SIZE", "TIED"}, []bool{false, false, false, true, false},
 			func(t listed) []string {
-				return []string{visible(t.key), t.DType.String(), shapeText(t.Shape), humanSize(t.Data.Size()), tied(t)}
+				return []string{visible(t.key), t.DType.String(), shapeText(t.Shape), quantity.Bytes(t.Data.Size()), tied(t)}
 			},
 		}
 	}

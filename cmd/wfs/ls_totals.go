@@ -6,10 +6,10 @@ import (
 	"iter"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"wfs/formats/checkpoint"
+	"wfs/formats/quantity"
 )
 
 // totals are sums over tensors, of which those that are tied count once.
@@ -72,28 +72,12 @@ func (t *totals) String() string {
 	})
 	for i, name := range names {
 		if len(names) > 1 {
-			names[i] = name + " " + humanSize(t.DTypes[name])
+			names[i] = name + " " + quantity.Bytes(t.DTypes[name])
 		}
 	}
-	text := fmt.Sprintf("%s, %s parameters, %s", tensorCount(t.Tensors), grouped(t.Parameters), humanSize(t.Bytes))
+	text := fmt.Sprintf("%s, %s parameters, %s", quantity.Of(t.Tensors, "tensor"), quantity.Grouped(t.Parameters, ","), quantity.Bytes(t.Bytes))
 	if len(names) > 0 {
 		text += " (" + strings.Join(names, ", ") + ")"
 	}
 	return text
-}
-
-func tensorCount(n int) string {
-	if n == 1 {
-		return "1 tensor"
-	}
-	return strconv.Itoa(n) + " tensors"
-}
-
-// grouped is a number with commas: 1,234,567.
-func grouped(n int64) string {
-	digits := strconv.FormatInt(n, 10)
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return digits
 }

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"wfs/formats/keys"
+	"wfs/formats/quantity"
 )
 
 // maxTreeLevels bounds how deep keys are split: the rest of a longer one is one name.
@@ -106,14 +107,14 @@ func (l *listing) branches(b *branch, indent, separator string, depth int) {
 		}
 		pad := strings.Repeat(" ", width-utf8.RuneCountInString(names[i]))
 		if c.tensor != nil {
-			line := fmt.Sprintf("%s%s  %s %s %s", names[i], pad, l.style.dtype(c.tensor.DType.String()), shapeText(c.tensor.Shape), humanSize(c.tensor.Data.Size()))
+			line := fmt.Sprintf("%s%s  %s %s %s", names[i], pad, l.style.dtype(c.tensor.DType.String()), shapeText(c.tensor.Shape), quantity.Bytes(c.tensor.Data.Size()))
 			if c.tensor.Tied != nil {
 				line += "  = " + visible(c.tensor.Tied.Key)
 			}
 			fmt.Fprintln(l.stdout, indent+mark+line)
 			continue
 		}
-		fmt.Fprintf(l.stdout, "%s%s%s%s  %s, %s\n", indent, mark, l.style.directory(names[i]), pad, tensorCount(c.Tensors), humanSize(c.Bytes))
+		fmt.Fprintf(l.stdout, "%s%s%s%s  %s, %s\n", indent, mark, l.style.directory(names[i]), pad, quantity.Of(c.Tensors, "tensor"), quantity.Bytes(c.Bytes))
 		if depth > 1 {
 			l.branches(c, indent+below, separator, depth-1)
 		}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"sync/atomic"
 	"time"
+	"wfs/formats/quantity"
 
 	"github.com/spf13/pflag"
 	"github.com/vbauerster/mpb/v8"
@@ -129,7 +130,7 @@ func (p *progress) text() string {
 	if p.total > 0 {
 		percent = int64(100 * float64(done) / float64(p.total))
 	}
-	text := fmt.Sprintf("%3d%% of %s", percent, humanSize(p.total))
+	text := fmt.Sprintf("%3d%% of %s", percent, quantity.Bytes(p.total))
 	switch {
 	case done >= p.total:
 		return text + ", finishing" // what is not yet on the device
@@ -137,7 +138,7 @@ func (p *progress) text() string {
 		return text
 	}
 	rate := float64(done) / took.Seconds()
-	text += fmt.Sprintf(", %s/s", humanSize(int64(rate)))
+	text += fmt.Sprintf(", %s/s", quantity.Bytes(int64(rate)))
 	left := float64(p.total-done) / rate * float64(time.Second)
 	return text + ", " + shortDuration(time.Duration(left)) + " left"
 }

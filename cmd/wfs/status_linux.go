@@ -6,6 +6,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"wfs/formats/quantity"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -81,7 +82,7 @@ func (a *app) status(opt *StatusOptions) error {
 		switch {
 		case e.PID != 0:
 			age := time.Since(e.Started).Round(time.Second)
-			daemon = fmt.Sprintf("%d\t%s\t%s\t%d\t%d", e.PID, age, humanSize(e.Bytes), e.Reads, e.Errors)
+			daemon = fmt.Sprintf("%d\t%s\t%s\t%d\t%d", e.PID, age, quantity.Bytes(e.Bytes), e.Reads, e.Errors)
 		case e.Alive:
 			daemon = "?\t-\t-\t-\t-"
 		}

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"wfs/formats/digest"
+	"wfs/formats/quantity"
 )
 
 // sumList is the lines of a file of sums.
@@ -118,26 +119,18 @@ func (a *app) checkSums(opt *SumOptions, s *summed, list *sumList) error {
 		return exitError(exitFailure)
 	}
 	if list.other > 0 && !opt.Status {
-		a.printNotes([]string{fmt.Sprintf("%s: %s that wfs sum and sha256sum do not write", list.name, plural(list.other, "line"))})
+		a.printNotes([]string{fmt.Sprintf("%s: %s that wfs sum and sha256sum do not write", list.name, quantity.Of(list.other, "line"))})
 	}
 	if wrong+missing == 0 {
 		return nil
 	}
 	a.stdout.Flush() // before the summary on stderr
-	text := fmt.Sprintf("%s: %s of %d did not match", list.name, plural(wrong, "sum"), len(list.lines))
+	text := fmt.Sprintf("%s: %s of %d did not match", list.name, quantity.Of(wrong, "sum"), len(list.lines))
 	if missing > 0 {
-		text += fmt.Sprintf(", %s not there", plural(missing, "tensor"))
+		text += fmt.Sprintf(", %s not there", quantity.Of(missing, "tensor"))
 	}
 	if wrongModel && unlisted > 0 {
-		text += fmt.Sprintf(", %s not listed", plural(unlisted, "tensor"))
+		text += fmt.Sprintf(", %s not listed", quantity.Of(unlisted, "tensor"))
 	}
 	return fmt.Errorf("%s", text)
-}
-
-// plural is a number of things.
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

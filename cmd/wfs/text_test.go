@@ -5,16 +5,6 @@ import (
 	"testing"
 )
 
-func TestHumanSize(t *testing.T) {
-	for n, want := range map[int64]string{
-		0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 1536: "1.5 KiB", 1 << 20: "1.0 MiB", 6 << 30: "6.0 GiB", 1<<63 - 1: "8.0 EiB",
-	} {
-		if got := humanSize(n); got != want {
-			t.Errorf("%d: %q, want %q", n, got, want)
-		}
-	}
-}
-
 // TestTerminal checks that no name in a file reaches the terminal as a command.
 func TestTerminal(t *testing.T) {
 	for _, s := range []string{"\x1b]0;title\a", "a\nb", "a\rb", "\u009b31m", "\x7f", "a\tb", "bad\xff\xfe", ""} {

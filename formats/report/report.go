@@ -15,6 +15,7 @@ import (
 
 	"wfs/formats/audit"
 	"wfs/formats/checkpoint"
+	"wfs/formats/quantity"
 	"wfs/formats/source"
 	"wfs/formats/view"
 )
@@ -136,7 +137,7 @@ func Write(w io.Writer, plan *view.Plan, opt Options) error {
 		return err
 	}
 	p.objects(plan)
-	made, err := template.New("page").Funcs(template.FuncMap{"size": size, "count": count, "number": number, "exact": exact}).Parse(pageText)
+	made, err := template.New("page").Funcs(template.FuncMap{"size": quantity.Bytes, "count": count, "number": number, "exact": exact}).Parse(pageText)
 	if err != nil {
 		return err
 	}

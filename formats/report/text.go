@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+	"wfs/formats/quantity"
 )
 
 // Policy is the Content-Security-Policy of a page: nothing but its own style and script.
@@ -80,26 +81,8 @@ func elements(dims []int64) int64 {
 	return n
 }
 
-// size is bytes in binary units.
-func size(n int64) string {
-	if n < 1024 {
-		return fmt.Sprintf("%d B", n)
-	}
-	f, i := float64(n)/1024, 0
-	for ; f >= 1024 && i < 5; i++ {
-		f /= 1024
-	}
-	return fmt.Sprintf("%.1f %ciB", f, "KMGTPE"[i])
-}
-
-// count is a number with its thousands apart.
-func count(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "\u202f" + s[i:]
-	}
-	return s
-}
+// count is a number with narrow spaces between its thousands.
+func count(n int64) string { return quantity.Grouped(n, "\u202f") }
 
 // exact is a statistic with all of its digits.
 func exact(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }

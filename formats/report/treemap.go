@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"wfs/formats/quantity"
 )
 
 // The map is drawn in a box of this size; the page scales it.
@@ -91,7 +92,7 @@ func worstRatio(largest, smallest, all, side float64) float64 {
 func (r *rect) label(g *group, class int, total float64) {
 	const gap, character, line = 2, 7.2, 18
 	r.Class = class
-	r.Title = fmt.Sprintf("%s: %s in %d tensors", g.Prefix, size(g.Bytes), g.Tensors)
+	r.Title = fmt.Sprintf("%s: %s in %d tensors", g.Prefix, quantity.Bytes(g.Bytes), g.Tensors)
 	r.W, r.H = max(r.W-gap, 0.5), max(r.H-gap, 0.5)
 	room := int((r.W - 14) / character)
 	if r.H < 1.3*line || room < 4 {
@@ -103,9 +104,9 @@ func (r *rect) label(g *group, class int, total float64) {
 	}
 	r.Name = string(name)
 	if r.H >= 2.4*line && room >= 8 {
-		r.Share = fmt.Sprintf("%s · %.1f %%", size(g.Bytes), 100*float64(g.Bytes)/total)
+		r.Share = fmt.Sprintf("%s · %.1f %%", quantity.Bytes(g.Bytes), 100*float64(g.Bytes)/total)
 		if len(r.Share) > room+2 {
-			r.Share = size(g.Bytes)
+			r.Share = quantity.Bytes(g.Bytes)
 		}
 	}
 }

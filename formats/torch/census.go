@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"wfs/formats/pickle"
+	"wfs/formats/quantity"
 	"wfs/formats/segment"
 )
 
@@ -45,9 +46,9 @@ func (c *collector) census() string {
 	case 0:
 		return ""
 	case 1:
-		return fmt.Sprintf("1 storage (%s) belongs to no listed tensor", plural(size, "byte"))
+		return fmt.Sprintf("1 storage (%s) belongs to no listed tensor", quantity.Of(size, "byte"))
 	}
-	return fmt.Sprintf("%d storages (%s) belong to no listed tensor", count, plural(size, "byte"))
+	return fmt.Sprintf("%d storages (%s) belong to no listed tensor", count, quantity.Of(size, "byte"))
 }
 
 // nestedFile reports whether v is bytes that are a file of torch, which may hold tensors.
@@ -104,7 +105,7 @@ func (c *collector) notes(root pickle.Value, candidate string) []string {
 		add("tensors shown in the dtype that they were saved in, which is not the one that torch loads them as: %d (%s)", n, few(c.asSaved))
 	}
 	if n, of := c.placeholders(candidate); n > 1 && 4*n >= of || n > 0 && hasKey(root, "param_shapes") {
-		add("%d of %s have shape (0,): placeholders, as ZeRO-3 leaves for weights whose values are in its *_optim_states.pt files", n, plural(of, "tensor"))
+		add("%d of %s have shape (0,): placeholders, as ZeRO-3 leaves for weights whose values are in its *_optim_states.pt files", n, quantity.Of(of, "tensor"))
 	}
 	if note := c.census(); note != "" {
 		notes = append(notes, note)
@@ -132,13 +133,6 @@ func hasKey(v pickle.Value, key string) bool {
 		s, _ := text(p.Key)
 		return s == key
 	})
-}
-
-func plural[N int | int64](n N, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // few is the first of some names, quoted.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"wfs/formats/checkpoint"
+	"wfs/formats/quantity"
 )
 
 // lacks is one line on what the files of a plan's sources hold and its views do not have,
@@ -38,7 +39,7 @@ func (p *Plan) lacks() string {
 	}
 	var parts []string
 	for _, d := range slices.Sorted(maps.Keys(foreign)) {
-		parts = append(parts, fmt.Sprintf("%s of %s, which safetensors does not have", plural(foreign[d], "tensor"), d))
+		parts = append(parts, fmt.Sprintf("%s of %s, which safetensors does not have", quantity.Of(foreign[d], "tensor"), d))
 	}
 	switch len(omitted) {
 	case 0:
@@ -48,7 +49,7 @@ func (p *Plan) lacks() string {
 		parts = append(parts, fmt.Sprintf("%d values, such as %.60q (%.200s)", len(omitted), omitted[0].Key, omitted[0].Reason))
 	}
 	if attributes > 0 {
-		parts = append(parts, plural(attributes, "tensor")+" that a module has as a plain attribute")
+		parts = append(parts, quantity.Of(attributes, "tensor")+" that a module has as a plain attribute")
 	}
 	what := strings.Join(parts, "; ")
 	switch {
@@ -59,7 +60,7 @@ func (p *Plan) lacks() string {
 	case what != "":
 		return "the view is empty: it lacks " + what
 	case held > 0:
-		return fmt.Sprintf("the view is empty: it has none of the %s that the source holds", plural(held, "tensor"))
+		return fmt.Sprintf("the view is empty: it has none of the %s that the source holds", quantity.Of(held, "tensor"))
 	}
 	return "the view is empty: the source holds no tensor"
 }
@@ -76,11 +77,4 @@ func below(s Shard) []checkpoint.Omitted {
 		}
 	}
 	return all
-}
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
