@@ -247,14 +247,14 @@ func (c *catting) tensor(t listed, titled bool) error {
 			if c.written > 0 {
 				c.stdout.WriteByte('\n')
 			}
-			fmt.Fprintf(c.stdout, "%s %s %s\n", visible(t.key), t.DType, shapeText(part.Shape))
+			fmt.Fprintf(c.stdout, "%s %s %s\n", visible(t.key), t.DType, checkpoint.ShapeText(part.Shape))
 		}
 		if err := arrayprint.Text(c.stdout, part); err != nil {
 			return err
 		}
 		return c.stdout.WriteByte('\n')
 	case c.opt.JSON:
-		fmt.Fprintf(c.stdout, `{"key": %s, "dtype": %q, "shape": %s, "values": `, jsonText(t.key), t.DType, shapeText(part.Shape))
+		fmt.Fprintf(c.stdout, `{"key": %s, "dtype": %q, "shape": %s, "values": `, jsonText(t.key), t.DType, checkpoint.ShapeText(part.Shape))
 		if err := arrayprint.JSON(c.stdout, part); err != nil {
 			return err
 		}

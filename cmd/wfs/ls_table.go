@@ -32,7 +32,7 @@ func (l *listing) columns() columns {
 		return columns{
 			[]string{"KEY", "DTYPE", "SHAPE", "SIZE", "TIED"}, []bool{false, false, false, true, false},
 			func(t listed) []string {
-				return []string{visible(t.key), t.DType.String(), shapeText(t.Shape), quantity.Bytes(t.Data.Size()), tied(t)}
+				return []string{visible(t.key), t.DType.String(), checkpoint.ShapeText(t.Shape), quantity.Bytes(t.Data.Size()), tied(t)}
 			},
 		}
 	}
@@ -44,7 +44,7 @@ func (l *listing) columns() columns {
 			if t.Hidden != "" {
 				last = strings.TrimPrefix(last+", ", ", ") + visible(t.Hidden)
 			}
-			return []string{visible(t.key), t.DType.String(), shapeText(t.Shape), strconv.FormatInt(t.elements(), 10),
+			return []string{visible(t.key), t.DType.String(), checkpoint.ShapeText(t.Shape), strconv.FormatInt(t.elements(), 10),
 				strconv.FormatInt(t.Data.Size(), 10), visible(t.file), last}
 		},
 	}
@@ -125,7 +125,7 @@ func (l *listing) tsv() {
 			hidden = visible(t.Hidden)
 		}
 		fmt.Fprintf(l.stdout, "%s\t%s\t%s\t%d\t%d\t%s\t%s\t%s\n",
-			visible(t.key), t.DType, strings.ReplaceAll(strings.Trim(shapeText(t.Shape), "[]"), " ", ""), t.Data.Size(), t.elements(), visible(t.file), tied, hidden)
+			visible(t.key), t.DType, strings.ReplaceAll(strings.Trim(checkpoint.ShapeText(t.Shape), "[]"), " ", ""), t.Data.Size(), t.elements(), visible(t.file), tied, hidden)
 	}
 }
 
@@ -162,17 +162,6 @@ func (l *listing) json() error {
 		out.Tensors = append(out.Tensors, e)
 	}
 	return json.NewEncoder(l.stdout).Encode(out)
-}
-
-func shapeText(shape []int64) string {
-	b := []byte{'['}
-	for i, n := range shape {
-		if i > 0 {
-			b = append(b, ", "...)
-		}
-		b = strconv.AppendInt(b, n, 10)
-	}
-	return string(append(b, ']'))
 }
 
 // visible escapes what a terminal would obey.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"wfs/formats/checkpoint"
 	"wfs/formats/keys"
 	"wfs/formats/quantity"
 )
@@ -107,7 +108,7 @@ func (l *listing) branches(b *branch, indent, separator string, depth int) {
 		}
 		pad := strings.Repeat(" ", width-utf8.RuneCountInString(names[i]))
 		if c.tensor != nil {
-			line := fmt.Sprintf("%s%s  %s %s %s", names[i], pad, l.style.dtype(c.tensor.DType.String()), shapeText(c.tensor.Shape), quantity.Bytes(c.tensor.Data.Size()))
+			line := fmt.Sprintf("%s%s  %s %s %s", names[i], pad, l.style.dtype(c.tensor.DType.String()), checkpoint.ShapeText(c.tensor.Shape), quantity.Bytes(c.tensor.Data.Size()))
 			if c.tensor.Tied != nil {
 				line += "  = " + visible(c.tensor.Tied.Key)
 			}

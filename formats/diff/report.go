@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"wfs/formats/checkpoint"
 	"wfs/formats/keys"
 )
 
@@ -222,7 +223,7 @@ func typeText(dtype string, shape []int64) string {
 	if dtype == "" {
 		return ""
 	}
-	return dtype + " " + strings.ReplaceAll(fmt.Sprint(shape), " ", ", ")
+	return dtype + " " + checkpoint.ShapeText(shape)
 }
 
 func (v *EntryValues) text(b *strings.Builder) {
@@ -243,7 +244,7 @@ func (v *EntryValues) text(b *strings.Builder) {
 		}
 		fmt.Fprintf(b, ", max %s", g(v.MaxAbs))
 		if v.MaxAt != nil {
-			fmt.Fprintf(b, " at %s", strings.ReplaceAll(fmt.Sprint(v.MaxAt), " ", ", "))
+			fmt.Fprintf(b, " at %s", checkpoint.ShapeText(v.MaxAt))
 		}
 		fmt.Fprintf(b, ", mean %s, rel %s", g(v.MeanAbs), g(v.MaxRel))
 		if v.MaxULP != nil {

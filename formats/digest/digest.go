@@ -9,7 +9,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
-	"strconv"
 	"sync"
 
 	"wfs/formats/checkpoint"
@@ -28,14 +27,7 @@ const (
 
 // Header is what is hashed before the bytes of a tensor: "F32 [2, 3]\n".
 func Header(d checkpoint.DType, shape []int64) []byte {
-	b := append([]byte(d.String()), " ["...)
-	for i, n := range shape {
-		if i > 0 {
-			b = append(b, ", "...)
-		}
-		b = strconv.AppendInt(b, n, 10)
-	}
-	return append(b, "]\n"...)
+	return []byte(d.String() + " " + checkpoint.ShapeText(shape) + "\n")
 }
 
 // Digests are the sums of tensors, each computed once and kept. Tied tensors have one.
