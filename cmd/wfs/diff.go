@@ -15,7 +15,6 @@ import (
 	"wfs/formats/diff"
 	"wfs/formats/keys"
 	"wfs/formats/quantity"
-	"wfs/formats/safetensors"
 	"wfs/formats/view"
 )
 
@@ -220,38 +219,26 @@ func mergedNotes(plans [2]*view.Plan) []string {
 // compared pairs the tensors of two plans that patterns match. A pattern that matches nothing
 // is an error.
 func compared(plans [2]*view.Plan, patterns []string, opt diff.Options) (*diff.Comparison, error) {
-	matched := make([]bool, len(patterns))
-	globs := make([]keys.Pattern, len(patterns))
-	for i, p := range patterns {
-		globs[i] = keys.CompileBelow(p)
-	}
+	selected := keys.Select(patterns)
 	var sides [2][]diff.Tensor
 	for i, plan := range plans {
 		for _, t := range sideTensors(plan) {
-			take := len(globs) == 0
-			for j, g := range globs {
-				if g.Match(t.Key) {
-					take, matched[j] = true, true
-				}
-			}
-			if take {
+			if selected.Takes(t.Key) {
 				sides[i] = append(sides[i], t)
 			}
 		}
 	}
-	for i, ok := range matched {
-		if !ok {
-			near := keys.Nearest(patterns[i], func(yield func(string) bool) {
-				for _, plan := range plans {
-					for _, t := range sideTensors(plan) {
-						if !yield(t.Key) {
-							return
-						}
+	if pattern, ok := selected.Unused(); ok {
+		near := keys.Nearest(pattern, func(yield func(string) bool) {
+			for _, plan := range plans {
+				for _, t := range sideTensors(plan) {
+					if !yield(t.Key) {
+						return
 					}
 				}
-			})
-			return nil, fmt.Errorf("neither side has a key that matches %.200q%s", patterns[i], didYouMean(near))
-		}
+			}
+		})
+		return nil, fmt.Errorf("neither side has a key that matches %.200q%s", pattern, didYouMean(near))
 	}
 	return diff.New(sides[0], sides[1], opt), nil
 }
@@ -260,17 +247,13 @@ func compared(plans [2]*view.Plan, patterns []string, opt diff.Options) (*diff.C
 func sideTensors(plan *view.Plan) []diff.Tensor {
 	var all []diff.Tensor
 	seen := map[string]bool{}
-	for _, set := range plan.Sets {
-		for _, f := range set.Files {
-			for i, key := range safetensors.HeaderKeys(f.Entries) {
-				t := diff.Tensor{Key: set.Qualify(key), Tensor: f.Entries[i].Tensor, Source: f.Source}
-				for seen[t.Key] { // of two sets of a hostile directory
-					t.Key += "%"
-				}
-				seen[t.Key] = true
-				all = append(all, t)
-			}
+	for e, source := range viewEntries(plan) {
+		t := diff.Tensor{Key: e.Key, Tensor: e.Tensor, Source: source}
+		for seen[t.Key] { // of two sets of a hostile directory
+			t.Key += "%"
 		}
+		seen[t.Key] = true
+		all = append(all, t)
 	}
 	return all
 }

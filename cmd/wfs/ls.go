@@ -197,24 +197,15 @@ func (t listed) parts() []string {
 // pick is the tensors of a plan that one of the patterns matches. One that matches none is an
 // error.
 func pick(plan *view.Plan, opt *ViewOptions, patterns []string) ([]listed, error) {
-	compiled, matched := make([]keys.Pattern, len(patterns)), make([]bool, len(patterns))
-	for i, p := range patterns {
-		compiled[i] = keys.CompileBelow(p)
-	}
+	selected := keys.Select(patterns)
 	var found []listed
 	for t := range listedTensors(plan, opt) {
-		takes := len(patterns) == 0
-		for i, p := range compiled {
-			if p.Match(t.key) {
-				takes, matched[i] = true, true
-			}
-		}
-		if takes {
+		if selected.Takes(t.key) {
 			found = append(found, t)
 		}
 	}
-	if i := slices.Index(matched, false); i >= 0 {
-		return nil, noSuchKey(plan.Model.Path, patterns[i], keysOf(listedTensors(plan, opt)))
+	if pattern, ok := selected.Unused(); ok {
+		return nil, noSuchKey(plan.Model.Path, pattern, keysOf(listedTensors(plan, opt)))
 	}
 	return found, nil
 }

@@ -1,12 +1,16 @@
 package main
 
 import (
+	"iter"
 	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"wfs/formats"
+	"wfs/formats/checkpoint"
+	"wfs/formats/safetensors"
+	"wfs/formats/source"
 	"wfs/formats/tree"
 	"wfs/formats/view"
 )
@@ -62,4 +66,21 @@ func openPlan(source string, rules view.Rules) (*view.Plan, error) {
 		model.Close()
 	}
 	return plan, err
+}
+
+// viewEntries goes over the tensors of the views of a plan and the files that they are from,
+// under the keys that they have in the files of the views: a file that was written from one
+// has the same.
+func viewEntries(plan *view.Plan) iter.Seq2[checkpoint.Entry, source.Source] {
+	return func(yield func(checkpoint.Entry, source.Source) bool) {
+		for _, set := range plan.Sets {
+			for _, f := range set.Files {
+				for i, key := range safetensors.HeaderKeys(f.Entries) {
+					if !yield(checkpoint.Entry{Key: set.Qualify(key), Tensor: f.Entries[i].Tensor}, f.Source) {
+						return
+					}
+				}
+			}
+		}
+	}
 }

@@ -12,7 +12,6 @@ import (
 
 	"wfs/formats/checkpoint"
 	"wfs/formats/digest"
-	"wfs/formats/safetensors"
 	"wfs/formats/tree"
 	"wfs/formats/view"
 )
@@ -117,12 +116,16 @@ func (a *app) sum(opt *SumOptions, source string) error {
 	if !opt.Status {
 		a.printNotes(plan.Notes())
 	}
-	s := &summed{app: a, progress: opt.ProgressOptions, plan: plan, entries: viewEntries(plan)}
+	s := &summed{app: a, progress: opt.ProgressOptions, plan: plan}
 	if opt.Raw {
 		if s.entries, err = rawEntries(plan); err != nil {
 			return err
 		}
 		s.form = digest.Bytes
+	} else {
+		for e := range viewEntries(plan) {
+			s.entries = append(s.entries, e)
+		}
 	}
 	slices.SortFunc(s.entries, func(x, y checkpoint.Entry) int { return strings.Compare(x.Key, y.Key) })
 	if list != nil {
@@ -140,20 +143,6 @@ func (a *app) sum(opt *SumOptions, source string) error {
 		a.stdout.Write(line)
 	}
 	return nil
-}
-
-// viewEntries is the tensors of the views of a plan, under the keys that they have in the
-// files of the views: a file that was written from one has the same.
-func viewEntries(plan *view.Plan) []checkpoint.Entry {
-	var all []checkpoint.Entry
-	for _, set := range plan.Sets {
-		for _, f := range set.Files {
-			for i, key := range safetensors.HeaderKeys(f.Entries) {
-				all = append(all, checkpoint.Entry{Key: set.Qualify(key), Tensor: f.Entries[i].Tensor})
-			}
-		}
-	}
-	return all
 }
 
 // rawEntries is all tensors under their paths in a mount.

@@ -52,8 +52,24 @@ func TestPattern(t *testing.T) {
 			t.Errorf("IsPattern(%q) is %v", c.pattern, !c.isPattern)
 		}
 	}
-	if !Compile("a*b").Match("a\nb") || !MatchAny(nil, "x") || MatchAny([]Pattern{Compile("a")}, "b") {
-		t.Error("a line feed, or a list of patterns")
+	if !Compile("a*b").Match("a\nb") {
+		t.Error("a line feed")
+	}
+}
+
+func TestSelection(t *testing.T) {
+	all := Select(nil)
+	if _, unused := all.Unused(); !all.Takes("x") || unused {
+		t.Error("no pattern does not take all")
+	}
+	s := Select([]string{"a", "b*", "c"})
+	for key, want := range map[string]bool{"a": true, "a.x": true, "bx": true, "x": false, "ax": false} {
+		if s.Takes(key) != want {
+			t.Errorf("Takes(%q) is %v", key, !want)
+		}
+	}
+	if p, ok := s.Unused(); p != "c" || !ok {
+		t.Errorf("Unused() = %q, %v", p, ok)
 	}
 }
 

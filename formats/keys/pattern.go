@@ -34,21 +34,8 @@ func compile(pattern, tail string) Pattern {
 // Match reports whether the pattern matches the whole key.
 func (p Pattern) Match(key string) bool { return key == p.text || p.re.MatchString(key) }
 
-// String is the pattern as it was written.
-func (p Pattern) String() string { return p.text }
-
 // IsPattern reports whether a text can match other keys than itself.
 func IsPattern(text string) bool { return strings.ContainsAny(text, `*?[{`) }
-
-// MatchAny reports whether one of the patterns matches, or there is none.
-func MatchAny(patterns []Pattern, key string) bool {
-	for _, p := range patterns {
-		if p.Match(key) {
-			return true
-		}
-	}
-	return len(patterns) == 0
-}
 
 // translate is a glob as a regular expression.
 func translate(glob string) string {
