@@ -3,6 +3,9 @@ package source
 import (
 	"errors"
 	"io/fs"
+	"os"
+	"slices"
+	"strings"
 )
 
 // Kind is what an entry of a directory is.
@@ -35,6 +38,20 @@ type Dir interface {
 	Open(path string) (Source, error)
 	// Close ends List and Open; what was opened stays open.
 	Close() error
+}
+
+// listed is the entries of an open directory by name; kindOf says what each is.
+func listed(dir *os.File, kindOf func(fs.DirEntry) Kind) ([]Entry, error) {
+	list, err := dir.ReadDir(-1)
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]Entry, len(list))
+	for i, e := range list {
+		entries[i] = Entry{e.Name(), kindOf(e)}
+	}
+	slices.SortFunc(entries, func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
+	return entries, nil
 }
 
 // Nested is a Dir whose directories can be opened as one by themselves.

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -60,16 +59,7 @@ func (d *LocalDir) List(path string) ([]Entry, error) {
 	}
 	dir := os.NewFile(uintptr(fd), d.full(path))
 	defer dir.Close()
-	list, err := dir.ReadDir(-1)
-	if err != nil {
-		return nil, err
-	}
-	entries := make([]Entry, len(list))
-	for i, e := range list {
-		entries[i] = Entry{e.Name(), kindOf(fd, e)}
-	}
-	slices.SortFunc(entries, func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
-	return entries, nil
+	return listed(dir, func(e fs.DirEntry) Kind { return kindOf(fd, e) })
 }
 
 // kindOf follows a link, so that it knows what Open would find; it opens nothing.

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 )
@@ -63,16 +62,7 @@ func (d *rootDir) List(path string) ([]Entry, error) {
 		return nil, err
 	}
 	defer dir.Close()
-	list, err := dir.ReadDir(-1)
-	if err != nil {
-		return nil, err
-	}
-	entries := make([]Entry, len(list))
-	for i, e := range list {
-		entries[i] = Entry{e.Name(), d.kindOf(path, e)}
-	}
-	slices.SortFunc(entries, func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
-	return entries, nil
+	return listed(dir, func(e fs.DirEntry) Kind { return d.kindOf(path, e) })
 }
 
 // kindOf follows a link, so that it knows what Open would find; it opens nothing.
