@@ -38,32 +38,38 @@ type element struct {
 }
 
 func newReader(t *checkpoint.Tensor) (reader, error) {
-	r := reader{data: t.Data, bits: 32}
-	if t.DType.NumPy() == "" && ops.Casts(t.DType, checkpoint.F32) {
-		wide, err := ops.Cast(t.Data, t.DType, checkpoint.F32)
-		r.form, r.data, r.bytes = real, wide, 4
-		return r, err
-	}
-	elements, bytes := t.DType.Block()
-	r.bytes = bytes
-	switch d := t.DType; d {
+	_, bytes := t.DType.Block()
+	r := reader{data: t.Data, bytes: bytes, bits: 32}
+	of, n := t.DType.Parts()
+	switch of {
 	case checkpoint.BOOL:
 		r.form = boolean
+		return r, nil
 	case checkpoint.I8, checkpoint.I16, checkpoint.I32, checkpoint.I64:
 		r.form = signed
+		return r, nil
 	case checkpoint.U8, checkpoint.U16, checkpoint.U32, checkpoint.U64:
 		r.form = unsigned
-	case checkpoint.F16, checkpoint.F32, checkpoint.F64:
-		r.form, r.bits = real, int(8*bytes)
-	case checkpoint.C64, checkpoint.C128:
-		r.form, r.bits, r.part = complexOf, int(4*bytes), bytes/2
-	case checkpoint.C32:
-		r.form, r.part = complexOf, 2
+		return r, nil
+	case checkpoint.F32:
+	case checkpoint.F64:
+		r.bits = 64
 	default:
-		return r, fmt.Errorf("elements of %s cannot be printed", d)
+		if !ops.Casts(of, checkpoint.F32) {
+			return r, fmt.Errorf("elements of %s cannot be printed", t.DType)
+		}
+		var err error
+		if r.data, err = ops.Cast(t.Data, of, checkpoint.F32); err != nil {
+			return r, err
+		}
+		r.bytes = int64(4 * n)
+		if t.DType == checkpoint.F16 {
+			r.bits = 16
+		}
 	}
-	if elements != 1 {
-		return r, fmt.Errorf("elements of %s cannot be printed", t.DType)
+	r.form = real
+	if n == 2 {
+		r.form, r.part = complexOf, r.bytes/2
 	}
 	return r, nil
 }
@@ -86,33 +92,12 @@ func (r reader) decode(b []byte) element {
 	return e
 }
 
-// float is a half, single or double.
+// float is a single or a double.
 func float(b []byte) float64 {
-	switch len(b) {
-	case 2:
-		return half(binary.LittleEndian.Uint16(b))
-	case 4:
+	if len(b) == 4 {
 		return float64(math.Float32frombits(binary.LittleEndian.Uint32(b)))
 	}
 	return math.Float64frombits(binary.LittleEndian.Uint64(b))
-}
-
-// half is an IEEE 754 binary16.
-func half(b uint16) float64 {
-	exponent, fraction := int(b>>10&0x1f), float64(b&0x3ff)
-	v := math.Ldexp(1+fraction/1024, exponent-15)
-	switch {
-	case exponent == 31 && fraction == 0:
-		v = math.Inf(1)
-	case exponent == 31:
-		v = math.NaN()
-	case exponent == 0:
-		v = math.Ldexp(fraction, -24)
-	}
-	if b>>15 != 0 {
-		v = math.Copysign(v, -1)
-	}
-	return v
 }
 
 // toHalf rounds to a binary16, ties to even; what is too large is an infinity.

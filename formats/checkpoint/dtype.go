@@ -153,6 +153,22 @@ func (d DType) Bits() int {
 	return 0
 }
 
+// Parts is the dtype of the numbers in an element, and how many they are: a real and an
+// imaginary one of a complex number.
+func (d DType) Parts() (of DType, n int) {
+	switch d {
+	case C32:
+		return F16, 2
+	case BC32:
+		return BF16, 2
+	case C64:
+		return F32, 2
+	case C128:
+		return F64, 2
+	}
+	return d, 1
+}
+
 // NumPy is the array-protocol descriptor ("<f4"), "" where NumPy has no such type.
 func (d DType) NumPy() string { return d.info().numpy }
 

@@ -24,8 +24,8 @@ func (p *Pair) Delta() (data segment.Data, dtype checkpoint.DType, ok bool) {
 }
 
 func deltaType(a, b checkpoint.DType) checkpoint.DType {
-	partA, _ := parts(a)
-	partB, _ := parts(b)
+	partA, _ := a.Parts()
+	partB, _ := b.Parts()
 	narrow := func(d checkpoint.DType) bool { return d != checkpoint.F64 && domainOf(d) == asFloats }
 	switch commonDomain(a, b) {
 	case asFloats:
@@ -133,7 +133,7 @@ func (d *delta) elements(s *deltaScratch, read segment.ReadFunc, first, last int
 	}
 	// The difference of two float32 in float64, rounded, is that in float32: 53 bits are more
 	// than 2 * 24 + 2 (Figueroa, "When is double rounding innocuous?").
-	part, _ := parts(d.out)
+	part, _ := d.out.Parts()
 	for i, x := range s.a {
 		if v := s.b[i] - x; part == checkpoint.F32 {
 			s.out = binary.LittleEndian.AppendUint32(s.out, math.Float32bits(float32(v)))

@@ -10,27 +10,11 @@ import (
 	"wfs/formats/segment"
 )
 
-// parts is how many floating-point numbers an element is, and the dtype of each: a complex
-// number is two.
-func parts(d checkpoint.DType) (of checkpoint.DType, n int) {
-	switch d {
-	case checkpoint.C32:
-		return checkpoint.F16, 2
-	case checkpoint.BC32:
-		return checkpoint.BF16, 2
-	case checkpoint.C64:
-		return checkpoint.F32, 2
-	case checkpoint.C128:
-		return checkpoint.F64, 2
-	}
-	return d, 1
-}
-
 // widened is the elements of raw as float64, appended to dst: two for each where wanted are
 // complex numbers, the second 0 for one that is real.
 func widened(dst []float64, raw []byte, d checkpoint.DType, complex bool) ([]float64, error) {
 	dst = slices.Grow(dst, 2*len(raw)*8/d.Bits())
-	d, n := parts(d)
+	d, n := d.Parts()
 	at := len(dst)
 	switch {
 	case domainOf(d) == asIntegers:
@@ -181,8 +165,8 @@ func (s *sums) complexes(a, b []float64, ordA, ordB []int64, first int64, o Opti
 func ordinals(dst []int64, raw []byte, wide []float64, d, other checkpoint.DType) []int64 {
 	dst = slices.Grow(dst[:0], len(wide))[:len(wide)]
 	same := d == other
-	d, _ = parts(d)
-	other, _ = parts(other)
+	d, _ = d.Parts()
+	other, _ = other.Parts()
 	if same {
 		enumerate(dst, raw, d)
 		return dst

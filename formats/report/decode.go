@@ -15,7 +15,7 @@ type decoder struct {
 	decode func(values []float64, raw []byte)
 }
 
-// decoderOf is the decoder of a dtype that NumPy has a name for.
+// decoderOf is the decoder of a number that is not cast to float32 first.
 func decoderOf(d checkpoint.DType) (decoder, bool) {
 	le := binary.LittleEndian
 	each := func(size int, one func([]byte) float64) (decoder, bool) {
@@ -42,53 +42,31 @@ func decoderOf(d checkpoint.DType) (decoder, bool) {
 		return each(8, func(b []byte) float64 { return float64(int64(le.Uint64(b))) })
 	case checkpoint.U64:
 		return each(8, func(b []byte) float64 { return float64(le.Uint64(b)) })
-	case checkpoint.F16, checkpoint.C32:
-		return each(2, func(b []byte) float64 { return half(le.Uint16(b)) })
-	case checkpoint.BF16, checkpoint.BC32:
-		return each(2, func(b []byte) float64 { return float64(math.Float32frombits(uint32(le.Uint16(b)) << 16)) })
-	case checkpoint.F32, checkpoint.C64:
+	case checkpoint.F32:
 		return decoder{4, func(values []float64, raw []byte) {
 			for i := range values {
 				values[i] = float64(math.Float32frombits(le.Uint32(raw[i*4:])))
 			}
 		}}, true
-	case checkpoint.F64, checkpoint.C128:
+	case checkpoint.F64:
 		return each(8, func(b []byte) float64 { return math.Float64frombits(le.Uint64(b)) })
 	}
 	return decoder{}, false
 }
 
-// half is a float16 (IEEE 754 binary16).
-func half(bits uint16) float64 {
-	sign, exponent, mantissa := bits>>15, int(bits>>10&31), float64(bits&1023)
-	v := 0.0
-	switch exponent {
-	case 0:
-		v = mantissa * (1.0 / (1 << 24))
-	case 31:
-		if v = math.Inf(1); mantissa != 0 {
-			return math.NaN()
-		}
-	default:
-		v = math.Float64frombits(uint64(exponent-15+1023)<<52 | uint64(bits&1023)<<42)
-	}
-	if sign != 0 {
-		return -v
-	}
-	return v
-}
-
 func readable(d checkpoint.DType) bool {
+	d, _ = d.Parts()
 	_, ok := decoderOf(d)
 	return ok || ops.Casts(d, checkpoint.F32)
 }
 
 // data is a tensor's bytes in a form that has a decoder.
 func data(t *checkpoint.Tensor) (segment.Data, decoder, bool) {
-	if d, ok := decoderOf(t.DType); ok {
+	of, _ := t.DType.Parts()
+	if d, ok := decoderOf(of); ok {
 		return t.Data, d, true
 	}
-	wide, err := ops.Cast(t.Data, t.DType, checkpoint.F32)
+	wide, err := ops.Cast(t.Data, of, checkpoint.F32)
 	d, _ := decoderOf(checkpoint.F32)
 	return wide, d, err == nil
 }
@@ -109,6 +87,7 @@ func (m *meter) each(t *checkpoint.Tensor, take func([]float64)) error {
 		return errShort
 	}
 	total := data.Size()
+	told := func(off int64) int64 { return int64(float64(t.Data.Size()) * (float64(off) / float64(total))) } // of the bytes before the cast
 	for off := int64(0); off < total; {
 		if err := m.ctx.Err(); err != nil {
 			return err
@@ -118,7 +97,7 @@ func (m *meter) each(t *checkpoint.Tensor, take func([]float64)) error {
 			return err
 		}
 		off += int64(len(raw))
-		m.progress(int64(len(raw)))
+		m.progress(told(off) - told(off-int64(len(raw))))
 		for len(raw) > 0 {
 			values := m.values[:min(len(m.values), len(raw)/d.size)]
 			d.decode(values, raw)
