@@ -10,7 +10,7 @@ import (
 // layers are the rooms of the house from the ground up: a package imports those of lower
 // lines, and of its own line only what allowed names.
 var layers = [][]string{
-	{"formats/internal/lru", "formats/internal/transpose", "formats/keys", "formats/quantity", "formats/segment"},
+	{"formats/internal/lru", "formats/internal/sequential", "formats/internal/transpose", "formats/keys", "formats/quantity", "formats/segment"},
 	{"formats/deflate", "formats/export", "formats/source"},
 	{"formats/checkpoint", "formats/zip", "formats/pickle", "formats/hdf5"},
 	{"formats/digest", "formats/npy", "formats/ops", "formats/safetensors", "formats/torch", "formats/keras", "formats/huggingface", "formats/internal/readertest", "formats/internal/toy"},

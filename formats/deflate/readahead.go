@@ -1,24 +1,20 @@
 package deflate
 
-import "sync"
+import (
+	"sync"
 
-const (
-	// nearby is how far from where the last request ended the next may begin in a
-	// sequential read: requests overtake each other.
-	nearby = 4 << 20
-	// warmup is how much must be read in order before anything is decoded ahead.
-	warmup = 512 << 10
-	// window is how much is decoded ahead.
-	window = 2 << 20
+	"wfs/formats/internal/sequential"
 )
+
+// window is how much is decoded ahead.
+const window = 2 << 20
 
 // ahead is how far a sequential reader of a stream has come. A stream is decoded in order,
 // so it has one goroutine: the reader takes what was decoded while it did something else,
 // and readers of several streams use as many processors.
 type ahead struct {
 	mu      sync.Mutex
-	next    int64 // byte past the furthest request
-	read    int64 // bytes that were read in order
+	reader  sequential.Reader
 	until   int64 // what is to be decoded
 	working bool
 }
@@ -31,16 +27,15 @@ func (s *Stream) readAhead(off, n int64) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if off > a.next+nearby || off+nearby < a.next {
-		a.next, a.read, a.until = off, 0, 0
+	moved, ready := a.reader.Ask(off, n)
+	if moved {
+		a.until = 0
 	}
-	before := a.read
-	a.next, a.read = max(a.next, off+n), a.read+n
-	if before < warmup {
+	if !ready {
 		return
 	}
-	a.until = min(a.next+window, s.size)
-	if a.working || a.next >= a.until {
+	a.until = min(a.reader.Next()+window, s.size)
+	if a.working || a.reader.Next() >= a.until {
 		return
 	}
 	select {
@@ -69,7 +64,7 @@ func (s *Stream) decodeAhead() {
 	index := int64(-1)
 	for {
 		a.mu.Lock()
-		index = max(index+1, a.next/blockSize)
+		index = max(index+1, a.reader.Next()/blockSize)
 		more := index*blockSize < a.until
 		a.mu.Unlock()
 		if !more {

@@ -3,26 +3,17 @@ package hdf5
 import (
 	"runtime"
 	"sync"
+	"wfs/formats/internal/sequential"
 )
 
-const (
-	// nearby is how far from where the last request ended the next may begin in a
-	// sequential read: the kernel sends several requests at once, and they may overtake
-	// each other.
-	nearby = 4 << 20
-	// warmup is how much must be read in order before anything is decoded ahead:
-	// programs that look at the head of a file only should not pay for it.
-	warmup = 512 << 10
-	// window is how much is decoded ahead, unless a chunk for each processor is more.
-	window = 2 << 20
-)
+// window is how much is decoded ahead, unless a chunk for each processor is more.
+const window = 2 << 20
 
 // ahead is how far a sequential reader of a dataset has come, and what is being
 // decoded for it.
 type ahead struct {
 	mu      sync.Mutex
-	next    uint64 // byte past the furthest request
-	read    uint64 // bytes that were read in order
+	reader  sequential.Reader
 	from    uint64 // places of chunks: what is left to decode
 	to      uint64
 	workers int
@@ -43,15 +34,14 @@ func (d *Dataset) readAhead(x *chunkIndex, off, n uint64) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if off > a.next+nearby || off+nearby < a.next {
-		a.next, a.read, a.from, a.to = off, 0, 0, 0
+	moved, ready := a.reader.Ask(int64(off), int64(n))
+	if moved {
+		a.from, a.to = 0, 0
 	}
-	before := a.read
-	a.next, a.read = max(a.next, off+n), a.read+n
-	if before < warmup {
+	if !ready {
 		return
 	}
-	last := d.placeOf(a.next - 1)
+	last := d.placeOf(uint64(a.reader.Next()) - 1)
 	a.from = max(a.from, last+1)
 	chunks, _ := product(1, d.grid)
 	a.to = min(last+1+count, chunks)
