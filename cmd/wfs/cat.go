@@ -111,7 +111,7 @@ func (a *app) cat(opt *CatOptions, from string, names []string) error {
 	if err != nil {
 		return err
 	}
-	defer plan.Model.Close()
+	defer plan.Close()
 	c := &catting{app: a, opt: opt, plan: plan}
 	if c.slice, err = opt.slice(); err != nil {
 		return err

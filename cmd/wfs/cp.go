@@ -105,7 +105,7 @@ func (a *app) copy(opt *CopyOptions, from, dest string) error {
 	if err != nil {
 		return err
 	}
-	defer plan.Model.Close()
+	defer plan.Close()
 	c := &copying{app: a, opt: opt, plan: plan, dest: dest}
 	if kind != toStdout {
 		if c.dest, err = checkDestination(plan.Model, dest, kind, opt.Force); err != nil {

@@ -43,7 +43,7 @@ func (o *SideOptions) open(a, b string) (plans [2]*view.Plan, err error) {
 		return plans, err
 	}
 	if plans[1], err = sides[1].open(b); err != nil {
-		plans[0].Model.Close()
+		plans[0].Close()
 	}
 	return plans, err
 }
@@ -164,8 +164,8 @@ func (a *app) diff(opt *DiffOptions, pathA, pathB string, patterns []string) err
 	if err != nil {
 		return err
 	}
-	defer plans[0].Model.Close()
-	defer plans[1].Model.Close()
+	defer plans[0].Close()
+	defer plans[1].Close()
 	if !opt.JSON {
 		a.printNotes(mergedNotes(plans))
 	}
@@ -185,7 +185,7 @@ func (a *app) diff(opt *DiffOptions, pathA, pathB string, patterns []string) err
 			return err
 		}
 		for _, p := range plans {
-			if err := p.Model.Verify(); err != nil {
+			if err := p.Verify(); err != nil {
 				return err
 			}
 		}

@@ -115,7 +115,7 @@ func (a *app) list(opt *ListOptions, from string, patterns []string) error {
 	if err != nil {
 		return err
 	}
-	defer plan.Model.Close()
+	defer plan.Close()
 	l.plan = plan
 	if l.tensors, err = pick(plan, &opt.ViewOptions, patterns); err != nil {
 		return err
@@ -246,13 +246,10 @@ func fileTensors(plan *view.Plan) iter.Seq[listed] {
 func viewTensors(plan *view.Plan) iter.Seq[listed] {
 	return func(yield func(listed) bool) {
 		for _, set := range plan.Sets {
-			separators := map[source.Source]string{}
-			for _, s := range set.Shards {
-				separators[s.Source] = s.Separator
-			}
-			for _, f := range set.Files {
+			for i, f := range set.Files {
+				separator := set.Set.Shards[i].Separator
 				for _, e := range f.Entries {
-					if !yield(listed{set.Qualify(e.Key), set.Join(f.Source.Name()), e.Tensor, f.Source, set.Place(), separators[f.Source]}) {
+					if !yield(listed{set.Qualify(e.Key), set.Join(f.Source.Name()), e.Tensor, f.Source, set.Place(), separator}) {
 						return
 					}
 				}

@@ -61,7 +61,7 @@ func (l *listing) model(path string) modelEntry {
 		e.Error = strings.TrimPrefix(oneLine(err.Error()), path+": ")
 		return e
 	}
-	defer plan.Model.Close()
+	defer plan.Close()
 	e.totals = totalOf(listedTensors(plan, &l.opt.ViewOptions))
 	return e
 }

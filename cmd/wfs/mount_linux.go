@@ -248,10 +248,10 @@ func (o *MountOptions) build(source string) (files *tree.Tree, notes []string, c
 		files, err = tree.Build(plan, tree.Options{Layout: o.Layout})
 	}
 	if err != nil {
-		plan.Model.Close()
+		plan.Close()
 		return nil, nil, nil, err
 	}
-	return files, plan.Notes(), func() { plan.Model.Close() }, nil
+	return files, plan.Notes(), func() { plan.Close() }, nil
 }
 
 // buildDiff is build for what differs between two sources.
@@ -260,7 +260,7 @@ func (o *MountOptions) buildDiff(source string) (files *tree.Tree, notes []strin
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	closeAll = func() { plans[0].Model.Close(); plans[1].Model.Close() }
+	closeAll = func() { plans[0].Close(); plans[1].Close() }
 	for _, p := range plans {
 		if o.RefuseUnsafe && err == nil {
 			err = refuseUnsafe(p.Model)

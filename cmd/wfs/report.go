@@ -87,7 +87,7 @@ func (a *app) report(opt *ReportOptions, source string) error {
 	if err != nil {
 		return err
 	}
-	defer plan.Model.Close()
+	defer plan.Close()
 	a.printNotes(plan.Notes())
 	page := report.Options{}
 	if plan.Model.MayUnpickle() {
@@ -109,7 +109,7 @@ func (a *app) measure(opt *ReportOptions, plan *view.Plan) (stats report.Stats, 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	total := int64(0)
-	for _, t := range plan.Model.Tensors() {
+	for _, t := range plan.Shown.Tensors() {
 		if t.Tied == nil {
 			total += 2 * t.Data.Size()
 		}

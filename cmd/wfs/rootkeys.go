@@ -33,7 +33,7 @@ func newRootKeys(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer plan.Model.Close()
+			defer plan.Close()
 			for _, key := range rootKeys(plan, args[1]) {
 				fmt.Fprintln(a.stdout, key)
 			}

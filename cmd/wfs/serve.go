@@ -180,7 +180,7 @@ func (a *app) site(opt *ServeOptions, source string) (site serve.Site, close fun
 	}
 	defer func() {
 		if err != nil {
-			plan.Model.Close()
+			plan.Close()
 		}
 	}()
 	if opt.RefuseUnsafe {
@@ -188,7 +188,7 @@ func (a *app) site(opt *ServeOptions, source string) (site serve.Site, close fun
 			return site, nil, err
 		}
 	}
-	site = serve.Site{Name: siteName(source), Plan: plan, Variant: fmt.Sprintf("wfs %s %+v", version, opt.rules())}
+	site = serve.Site{Name: siteName(source), Plan: plan, Variant: fmt.Sprintf("wfs %s %+v", version, opt.ViewOptions)}
 	if site.Tree, err = tree.Build(plan, tree.Options{Layout: opt.Layout}); err != nil {
 		return site, nil, err
 	}
@@ -196,7 +196,7 @@ func (a *app) site(opt *ServeOptions, source string) (site serve.Site, close fun
 		return site, nil, err
 	}
 	a.printNotes(append(plan.Notes(), site.Tree.Notes...))
-	return site, plan.Model.Close, nil
+	return site, plan.Close, nil
 }
 
 // checkNames refuses sources that cannot all be served under their names.

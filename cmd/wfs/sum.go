@@ -112,7 +112,7 @@ func (a *app) sum(opt *SumOptions, source string) error {
 	if err != nil {
 		return err
 	}
-	defer plan.Model.Close()
+	defer plan.Close()
 	if !opt.Status {
 		a.printNotes(plan.Notes())
 	}
@@ -181,7 +181,7 @@ func (s *summed) compute(only func(key string) bool) error {
 	err := s.digests.Compute(context.Background(), p.add)
 	p.stop()
 	if err == nil {
-		err = s.plan.Model.Verify()
+		err = s.plan.Verify()
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", s.plan.Model.Path, err)

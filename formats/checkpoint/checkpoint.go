@@ -53,6 +53,16 @@ type Tensor struct {
 	Void int64
 	// Layer is the name of the layer that has the tensor, where Key does not tell.
 	Layer string
+	// Derived is what a tensor of a view is made of, nil for a tensor of a source.
+	Derived *Derivation
+}
+
+// Derivation is how a view made a tensor.
+type Derivation struct {
+	// From is the keys, in their sources, of what it is made of.
+	From []string
+	// By is what was done ("cast to BF16"), "" where it is the one of From as it is.
+	By string
 }
 
 // PlainAttribute is why a tensor is hidden that a module of a whole model holds besides its

@@ -181,7 +181,7 @@ func (p *page) tensors(plan *view.Plan, stats Stats) {
 	dtypes := map[checkpoint.DType]*dtypeRow{}
 	rows := 0
 	rest := &group{Prefix: "everything else", kind: "everything else"}
-	for of, t := range plan.Model.Tensors() {
+	for of, t := range plan.Shown.Tensors() {
 		key := of.Set.Qualify(t.Key)
 		prefix := prefixOf(key, of.Separator)
 		g := groups[prefix]

@@ -56,7 +56,7 @@ func Measure(ctx context.Context, plan *view.Plan, progress func(n int64)) (stat
 	}
 	var tasks []*task
 	unknown := map[string]int{}
-	for of, t := range plan.Model.Tensors() {
+	for of, t := range plan.Shown.Tensors() {
 		switch {
 		case t.Tied != nil:
 		case !readable(t.DType):

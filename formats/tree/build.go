@@ -50,7 +50,7 @@ func Build(p *view.Plan, opt Options) (*Tree, error) {
 		raws: map[*checkpoint.Tensor]*File{}, wides: map[*checkpoint.Tensor]*File{}, sets: map[*Dir]bool{},
 	}
 	b.meta = newMetadata(p)
-	for _, s := range p.Model.Shards() {
+	for _, s := range p.Shown.Shards() {
 		if s.Source.ModTime().After(b.tree.ModTime) {
 			b.tree.ModTime = s.Source.ModTime()
 		}
@@ -162,7 +162,7 @@ func (b *builder) root() error {
 			link(dir, set.Index, index)
 		}
 	}
-	for _, f := range b.plan.Model.Files {
+	for _, f := range b.plan.Shown.Files {
 		if b.hides(f.Path) {
 			continue
 		}
@@ -233,7 +233,7 @@ func (b *builder) tensors(counted bool) {
 	flat, deep := b.sub(root, "tensors", ".npy"), b.sub(root, "tree", ".npy")
 	raw := b.sub(root, "raw", ".bin")
 	var wide *Dir
-	for _, set := range b.plan.Model.Sets {
+	for _, set := range b.plan.Shown.Sets {
 		flat, deep, raw := b.below(flat, set.Place()), b.below(deep, set.Place()), b.below(raw, set.Place())
 		for _, shard := range set.Shards {
 			b.reserve(shard.Tensors, flat, raw)

@@ -47,7 +47,7 @@ func (b *builder) metaDir() {
 	add("index.json", b.meta.index)
 	add("tensors.tsv", b.meta.table)
 	add("source.json", b.meta.source)
-	link(dir, sumsName, b.newFile(src, b.tree.sums(model), false))
+	link(dir, sumsName, b.newFile(src, b.tree.sums(b.plan), false))
 	add("report.html", b.meta.report)
 	objects := false
 	for _, s := range model.Shards() {
@@ -76,6 +76,9 @@ type indexEntry struct {
 	Hidden string  `json:"not_in_view,omitempty"`
 	Void   int64   `json:"void,omitempty"`  // bytes of an element in .npy: the last of shape
 	Layer  string  `json:"layer,omitempty"` // the name of the layer that has it
+	// A view's: the keys of what it is made of, and by what.
+	From []string `json:"from,omitempty"`
+	By   string   `json:"by,omitempty"`
 }
 
 // index is every tensor, and every value that could not be one.
@@ -91,7 +94,7 @@ func (m *metadata) index(out io.Writer) error {
 				inView[e.Tensor] = e.Key
 			}
 		}
-		for _, shard := range set.Shards {
+		for _, shard := range set.Set.Shards {
 			for _, t := range shard.Tensors {
 				e := indexEntry{
 					Key: t.Key, Name: tensorPath(set.Place(), t.Key), DType: t.DType.String(), Shape: t.Shape,
@@ -103,6 +106,9 @@ func (m *metadata) index(out io.Writer) error {
 				}
 				if e.Shape == nil {
 					e.Shape = []int64{}
+				}
+				if d := t.Derived; d != nil {
+					e.From, e.By = d.From, d.By
 				}
 				if t.Tied != nil {
 					e.Tied = t.Tied.Key
@@ -120,6 +126,8 @@ func (m *metadata) index(out io.Writer) error {
 				fmt.Fprintf(w, "%s%s", separator, b)
 				separator = ",\n"
 			}
+		}
+		for _, shard := range set.Shards {
 			omitted = append(omitted, shard.Omitted...)
 		}
 	}
@@ -149,7 +157,7 @@ func tensorPath(dir, key string) string {
 func (m *metadata) table(out io.Writer) error {
 	w := bufio.NewWriter(out)
 	fmt.Fprintln(w, "name\tdtype\tshape\tbytes\tfile")
-	for of, t := range m.plan.Model.Tensors() {
+	for of, t := range m.plan.Shown.Tensors() {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\n",
 			tensorPath(of.Set.Place(), t.Key), t.DType, shapeText(t), t.Data.Size(), tensorPath(of.Set.Dir, of.Source.Name()))
 	}

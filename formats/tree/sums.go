@@ -7,6 +7,7 @@ import (
 
 	"wfs/formats/checkpoint"
 	"wfs/formats/digest"
+	"wfs/formats/view"
 )
 
 // sumsName is the file of meta/ that holds the sums of raw/.
@@ -38,7 +39,7 @@ func (d *Dir) tensors(path string, yield func(string, *checkpoint.Tensor) bool) 
 
 // sums is meta/SHA256SUMS: the files of raw/ as sha256sum lists them, for sha256sum -c in
 // the root of the mount.
-func (t *Tree) sums(m *checkpoint.Model) *computed {
+func (t *Tree) sums(p *view.Plan) *computed {
 	digests := sync.OnceValue(func() *digest.Digests {
 		return digest.New(digest.Bytes, func(yield func(*checkpoint.Tensor) bool) {
 			for _, tensor := range t.Raw() {
@@ -59,7 +60,7 @@ func (t *Tree) sums(m *checkpoint.Model) *computed {
 		if err := sums.Compute(ctx, nil); err != nil {
 			return nil, err
 		}
-		if err := m.Verify(); err != nil {
+		if err := p.Verify(); err != nil {
 			return nil, err
 		}
 		text := make([]byte, 0, size())

@@ -9,25 +9,33 @@ import (
 	"wfs/formats/source"
 )
 
-// Rules are what the user wants of a view.
-type Rules struct {
-	// Root is the key of the state dict that the view takes, without which its tensors are
-	// called; "." takes everything, "" lets the plan choose.
-	Root string
-}
-
 // Plan is the files of a view.
 type Plan struct {
+	// Model is the source as it was opened.
 	Model *checkpoint.Model
+	// Shown is the model whose tensors are shown: Model itself, or what rules make of it.
+	Shown *checkpoint.Model
 	Sets  []Set
 	// Lacks is one line on what the sources hold and the views do not, "" for nothing.
 	Lacks string
+
+	notes []string // on what rules did
 }
+
+// note adds a remark on what rules did.
+func (p *Plan) note(line string) { p.notes = append(p.notes, line) }
+
+// Close closes everything that was opened for the plan.
+func (p *Plan) Close() error { return p.Model.Close() }
+
+// Verify reports source.ErrStale when the bytes of a weight file may be others than when it
+// was opened.
+func (p *Plan) Verify() error { return p.Model.Verify() }
 
 // Set is the view of a weight set.
 type Set struct {
 	*checkpoint.Set
-	// Shards are the weight files, in the order of the model.
+	// Shards are the weight files of the source, in their order there.
 	Shards []Shard
 	// Files are the view's, which need not be as many.
 	Files []File
@@ -59,7 +67,7 @@ type File struct {
 // New plans the view of a model. Rules that fit nothing in it are an error, which names
 // the model.
 func New(m *checkpoint.Model, rules Rules) (*Plan, error) {
-	p := &Plan{Model: m}
+	p := &Plan{Model: m, Shown: m}
 	for _, set := range m.Sets {
 		planned := Set{Set: set}
 		for _, s := range set.Shards {
@@ -75,6 +83,11 @@ func New(m *checkpoint.Model, rules Rules) (*Plan, error) {
 	}
 	if rules.Root != "" && rules.Root != "." && !p.takesAny() {
 		return nil, fmt.Errorf("%s: no tensor lies below %q: choose one of %s", m.Path, rules.Root, tops(m))
+	}
+	if rules.derives() {
+		if err := p.derive(rules); err != nil {
+			return nil, err
+		}
 	}
 	p.Lacks = p.lacks()
 	return p, nil
@@ -109,6 +122,7 @@ func (p *Plan) Notes() []string {
 			}
 		}
 	}
+	notes = append(notes, p.notes...)
 	if p.Lacks != "" {
 		line := p.Lacks
 		if m := p.Model; len(m.Sets) == 1 && len(m.Sets[0].Shards) == 1 {

@@ -1,0 +1,70 @@
+package source
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"wfs/formats/segment"
+)
+
+// group is several sources.
+type group struct {
+	segment.Literal // a group has no bytes of its own
+	all             []Source
+}
+
+// Group is the sources that something is made of, as one: it is as old as the newest of
+// them, and stale when one of them is. Its name is that of the first. It closes none, and of
+// one source it is that source.
+func Group(sources ...Source) Source {
+	var all []Source
+	for _, s := range sources {
+		if !slices.Contains(all, s) {
+			all = append(all, s)
+		}
+	}
+	if len(all) == 1 {
+		return all[0]
+	}
+	return &group{all: all}
+}
+
+// Path implements Source.
+func (g *group) Path() string { return g.all[0].Path() }
+
+// Name implements Source.
+func (g *group) Name() string { return g.all[0].Name() }
+
+// ModTime implements Source.
+func (g *group) ModTime() time.Time {
+	newest := slices.MaxFunc(g.all, func(a, b Source) int { return a.ModTime().Compare(b.ModTime()) })
+	return newest.ModTime()
+}
+
+// Identity implements Source.
+func (g *group) Identity() string {
+	var all []string
+	for _, s := range g.all {
+		all = append(all, s.Identity())
+	}
+	return strings.Join(all, " ")
+}
+
+// Verify implements Source.
+func (g *group) Verify() error {
+	for _, s := range g.all {
+		if err := s.Verify(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close implements Source.
+func (g *group) Close() error { return nil }
+
+// Instant implements PageCached.
+func (g *group) Instant() bool {
+	return !slices.ContainsFunc(g.all, func(s Source) bool { return !Instant(s) })
+}
