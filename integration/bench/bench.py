@@ -16,6 +16,7 @@ import comparing
 import computed
 import copying
 import daemon
+import derived
 import listing
 import loading
 import opening
@@ -23,7 +24,7 @@ import plot
 import prefetch
 import reading
 
-MODULES = (loading, prefetch, reading, listing, opening, comparing, daemon, arrays, computed, copying)
+MODULES = (loading, prefetch, reading, listing, opening, comparing, daemon, arrays, computed, copying, derived)
 ALL = {name.removeprefix("row_"): function for module in MODULES
        for name, function in vars(module).items() if name.startswith("row_")}
 

@@ -31,6 +31,17 @@ def checkpoint():
 
 
 @functools.cache
+def singles():
+    """1 GiB of float32 in 60 tensors by torch.save."""
+    import torch
+    torch.manual_seed(0)
+    path = DIRECTORY / "singles.pt"
+    torch.save({f"model.layers.{i}.weight": torch.randn(GIB // 60 // 4 // 1024, 1024) for i in range(60)}, path)
+    measure.warm(path)
+    return path
+
+
+@functools.cache
 def halves():
     """The bytes of the checkpoint in two files, for programs that take one processor each."""
     whole = checkpoint()
@@ -79,4 +90,18 @@ def many(count, elements=2):
     values = torch.zeros(count, elements)
     torch.save({f"model.layers.{i // 100}.block.{i % 100}.weight": values[i].clone() for i in range(count)}, path)
     measure.warm(path)
+    return path
+
+
+@functools.cache
+def adapter():
+    """A LoRA of rank 16 on all linear layers of model()."""
+    import peft
+    import torch
+    import transformers
+    torch.manual_seed(0)
+    path = DIRECTORY / "adapter"
+    llama = transformers.AutoModelForCausalLM.from_pretrained(model()[1], dtype="auto")
+    wrapped = peft.get_peft_model(llama, peft.LoraConfig(r=16, target_modules="all-linear", init_lora_weights=False))
+    wrapped.save_pretrained(path)
     return path
