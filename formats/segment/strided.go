@@ -29,11 +29,12 @@ type dim struct {
 // Strided serves a strided array (a transpose, a slice with a step, an expanded
 // or a channels_last tensor) in C order.
 type Strided struct {
-	src  io.ReaderAt
-	off  int64 // of element (0, 0, …), in bytes
-	elem int64 // bytes of an element
-	dims []dim // without dimensions of size 1, adjacent ones merged
-	size int64 // bytes
+	src   io.ReaderAt
+	limit int64 // bytes of src
+	off   int64 // of element (0, 0, …), in bytes
+	elem  int64 // bytes of an element
+	dims  []dim // without dimensions of size 1, adjacent ones merged
+	size  int64 // bytes
 
 	bands *Bands
 	cut   *banding // nil where s has no bands
@@ -78,7 +79,7 @@ func NewStrided(bands *Bands, src io.ReaderAt, limit, off, elem int64, shape, st
 	if room := uint64(limit-off) / uint64(elem); last >= room {
 		return nil, fmt.Errorf("strides reach element %d of a storage that has %d from its offset on", last, room)
 	}
-	s := &Strided{src: src, off: off, elem: elem, size: int64(size)}
+	s := &Strided{src: src, limit: limit, off: off, elem: elem, size: int64(size)}
 	s.dims = collapse(shape, stride)
 	if len(s.dims) == 0 || len(s.dims) == 1 && s.dims[0].stride == 1 {
 		return NewRange(src, off, s.size), nil
