@@ -74,7 +74,7 @@ type blockKey struct {
 // blockCache is the blocks that were decoded lately.
 type blockCache struct {
 	mu     sync.Mutex
-	blocks lru.Cache[blockKey]
+	blocks lru.Cache[blockKey, byte]
 }
 
 func (c *blockCache) get(key blockKey) ([]byte, bool) {

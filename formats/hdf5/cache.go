@@ -24,7 +24,7 @@ type ChunkCache struct {
 
 	turn     sync.Mutex // held by the one who waits for room
 	mu       sync.Mutex
-	chunks   lru.Cache[chunkKey]
+	chunks   lru.Cache[chunkKey, byte]
 	reserved int64     // bytes of what is being decoded
 	freed    sync.Cond // on mu: reserved has become less
 	loading  flight[chunkKey, []byte]

@@ -1,5 +1,6 @@
 // Package ops computes tensors from tensors while they are read. Cast changes the dtype of
-// floating-point numbers, as torch's .to() does; MulAdd is the matrix product of a LoRA.
+// floating-point numbers, as torch's .to() does; MulAdd is the matrix product of a LoRA, and
+// AddScaled adds it to the weights.
 //
 // What decides on speed has two forms: one in Go, for every machine (portable.go), and one
 // in assembly for amd64 with AVX2 (kernels_amd64.s). Both give the same bits.
@@ -17,8 +18,8 @@ import (
 // byte where dst's elements are no wider than src's, and share no other.
 type kernel func(dst, src []byte)
 
-// kernels are the conversions from and to little-endian float32, and the inner loop of
-// MulAdd.
+// kernels are the conversions from and to little-endian float32, and the inner loops of
+// MulAdd and AddScaled.
 type kernels struct {
 	fromF64, fromF16, fromBF16    kernel
 	toF16, toBF16, toE4M3, toE5M2 kernel
@@ -27,6 +28,8 @@ type kernels struct {
 	// block adds B·A to C, for one to four rows, and blockCols times blocks columns. Distances between
 	// rows are in elements.
 	block func(c, b, a []float32, rows, inner, blocks, cs, bs, as int)
+	// addF32 and the others are AddScaled.
+	addF32, addF16, addBF16 addScaled
 }
 
 // best is the fastest kernels of this machine.

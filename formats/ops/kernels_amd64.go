@@ -21,6 +21,9 @@ func native() kernels {
 		toE4M3:   steps(toE4M3AVX2, 4, 1, 32, portable.toE4M3),
 		toE5M2:   steps(toE5M2AVX2, 4, 1, 32, portable.toE5M2),
 		block:    blockAVX2,
+		addF32:   addSteps(addF32AVX2, 4, portable.addF32),
+		addF16:   addSteps(addF16AVX2, 2, portable.addF16),
+		addBF16:  addSteps(addBF16AVX2, 2, portable.addBF16),
 		fromF8: map[checkpoint.DType]kernel{
 			checkpoint.F8E4M3: steps(fromE4M3AVX2, 1, 4, 16, tabled(checkpoint.F8E4M3)),
 			checkpoint.F8E5M2: steps(fromE5M2AVX2, 1, 4, 16, tabled(checkpoint.F8E5M2)),
@@ -37,6 +40,18 @@ func steps(fast func(dst, src *byte, n int), in, out, step int, twin kernel) ker
 			fast(&dst[0], &src[0], n)
 		}
 		twin(dst[n*out:], src[n*in:])
+	}
+}
+
+// addSteps is steps for AddScaled, sixteen elements at a time.
+func addSteps(fast func(dst *byte, x *float32, n int, s float32), width int, twin addScaled) addScaled {
+	return func(dst []byte, x []float32, s float32) {
+		n := len(x) / 16 * 16
+		if n > 0 {
+			_ = dst[n*width-1]
+			fast(&dst[0], &x[0], n, s)
+		}
+		twin(dst[n*width:], x[n:], s)
 	}
 }
 
@@ -80,6 +95,15 @@ func toE4M3AVX2(dst, src *byte, n int)
 
 //go:noescape
 func toE5M2AVX2(dst, src *byte, n int)
+
+//go:noescape
+func addF32AVX2(dst *byte, x *float32, n int, s float32)
+
+//go:noescape
+func addF16AVX2(dst *byte, x *float32, n int, s float32)
+
+//go:noescape
+func addBF16AVX2(dst *byte, x *float32, n int, s float32)
 
 // inner and blocks are more than 0, distances in elements.
 

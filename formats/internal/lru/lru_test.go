@@ -3,7 +3,7 @@ package lru
 import "testing"
 
 func TestLRU(t *testing.T) {
-	var c Cache[int]
+	var c Cache[int, byte]
 	for key := range 5 {
 		c.Put(key, make([]byte, 10))
 	}
