@@ -19,6 +19,7 @@ import (
 	"wfs/formats/export"
 	"wfs/formats/keys"
 	"wfs/formats/npy"
+	"wfs/formats/ops"
 	"wfs/formats/segment"
 	"wfs/formats/slicing"
 	"wfs/formats/source"
@@ -235,7 +236,10 @@ func (c *catting) tensor(t listed, titled bool) error {
 	part := t.Tensor
 	if c.slice != nil {
 		var err error
-		if part, err = c.slice.Of(t.Tensor); err != nil {
+		if c.opt.Text || c.opt.JSON {
+			part = unpacked(part)
+		}
+		if part, err = c.slice.Of(part); err != nil {
 			return err
 		}
 	}
@@ -273,6 +277,21 @@ func (c *catting) tensor(t listed, titled bool) error {
 		}
 	}
 	return export.Stream(context.Background(), c.stdout, export.File{Data: data}, export.Options{Check: t.source.Verify})
+}
+
+// unpacked is a tensor whose elements lie in bytes of their own: as float32, where several are
+// packed into one, or in a block that has scales.
+func unpacked(t *checkpoint.Tensor) *checkpoint.Tensor {
+	if elements, _ := t.DType.Block(); elements == 1 {
+		return t
+	}
+	wide := *t
+	var err error
+	if wide.Data, err = ops.Cast(t.Data, t.DType, checkpoint.F32); err != nil {
+		return t
+	}
+	wide.DType = checkpoint.F32
+	return &wide
 }
 
 // verifiedTensor is a tensor of whose bytes none is given out that was read while its source

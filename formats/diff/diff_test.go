@@ -281,7 +281,7 @@ func TestDelta(t *testing.T) {
 			t.Fatalf("at %d: %v", off, err)
 		}
 	}
-	for _, d := range []checkpoint.DType{checkpoint.Q4K, checkpoint.F6E2M3} {
+	for _, d := range []checkpoint.DType{checkpoint.F6E3M2, checkpoint.F6E2M3} {
 		p := New([]Tensor{of("a", "w", d, []int64{256}, segment.Literal(nil))}, []Tensor{of("b", "w", d, []int64{256}, segment.Literal(nil))}, Options{}).Pairs[0]
 		if _, _, ok := p.Delta(); ok {
 			t.Errorf("%s has a delta", d)
@@ -291,14 +291,53 @@ func TestDelta(t *testing.T) {
 
 // TestBytes compares what is not read as numbers.
 func TestBytes(t *testing.T) {
-	a, b := make(segment.Literal, 144), make(segment.Literal, 144)
+	a, b := make(segment.Literal, 192), make(segment.Literal, 192)
 	b[7], b[100] = 1, 2
-	c := New([]Tensor{of("a", "w", checkpoint.Q4K, []int64{256}, a), of("a", "v", checkpoint.Q4K, []int64{256}, a)},
-		[]Tensor{of("b", "w", checkpoint.Q4K, []int64{256}, b), of("b", "v", checkpoint.F32, []int64{256}, make(segment.Literal, 1024))}, Options{})
+	c := New([]Tensor{of("a", "w", checkpoint.F6E2M3, []int64{256}, a), of("a", "v", checkpoint.F6E2M3, []int64{256}, a)},
+		[]Tensor{of("b", "w", checkpoint.F6E2M3, []int64{256}, b), of("b", "v", checkpoint.F32, []int64{256}, make(segment.Literal, 1024))}, Options{})
 	if err := c.Compare(context.Background(), nil); err != nil || lines(c) != "dtype v; changed w" {
 		t.Errorf("%s, %v", lines(c), err)
 	}
 	if text := fmt.Sprint(c.Entries()[0].Text(0), c.Entries()[1].Text(0)); !strings.Contains(text, "values not compared") || !strings.Contains(text, "2 bytes differ") {
 		t.Error(text)
+	}
+}
+
+// TestBlocks compares block types by the float32 that they stand for, with each other and
+// with numbers.
+func TestBlocks(t *testing.T) {
+	block := func(d byte, codes ...byte) segment.Literal { // of Q8_0
+		b := make(segment.Literal, 34)
+		b[1] = d
+		copy(b[2:], codes)
+		return b
+	}
+	one, two := block(0x3c, 4, 6, 8), block(0x40, 2, 3, 5) // scales of 1 and 2
+	floats := make(segment.Literal, 128)
+	for i, v := range []float32{4, 6, 8} {
+		binary.LittleEndian.PutUint32(floats[4*i:], math.Float32bits(v))
+	}
+	c := New([]Tensor{of("a", "w", checkpoint.Q80, []int64{32}, one), of("a", "v", checkpoint.Q80, []int64{32}, one)},
+		[]Tensor{of("b", "w", checkpoint.Q80, []int64{32}, two), of("b", "v", checkpoint.F32, []int64{32}, floats)}, Options{})
+	if err := c.Compare(context.Background(), nil); err != nil || lines(c) != "dtype v; changed w" {
+		t.Fatalf("%s, %v", lines(c), err)
+	}
+	for _, p := range c.Pairs {
+		want := Values{Elements: 32, Finite: 32}
+		if p.A.Key == "w" {
+			want = Values{Elements: 32, Finite: 32, Differing: 1, Beyond: 1, MaxAbs: 2, MaxAt: 2, MaxRel: 0.2, MeanAbs: 2. / 32, MaxULP: 2 << 20}
+		}
+		got := *p.Values
+		if got.Cosine < 0.99 {
+			t.Errorf("%s: the cosine is %v", p.A.Key, got.Cosine)
+		}
+		if got.Cosine = 0; got != want {
+			t.Errorf("%s: %+v, want %+v", p.A.Key, got, want)
+		}
+		data, dtype, ok := p.Delta()
+		delta := make([]byte, 128)
+		if !ok || dtype != checkpoint.F32 || segment.ReadFull(data, delta, 0) != nil || float64(math.Float32frombits(binary.LittleEndian.Uint32(delta[8:]))) != want.MaxAbs {
+			t.Errorf("%s: %v of %s: %x", p.A.Key, ok, dtype, delta)
+		}
 	}
 }

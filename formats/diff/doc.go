@@ -11,11 +11,11 @@
 //
 // # What is compared
 //
-// Numbers are widened exactly: F16, BF16, the F8 and F4 to float32 (package ops), and that
-// to float64, in which differences are computed. Integers and booleans are compared as 64
+// Numbers are widened exactly: F16, BF16, the F8, F4 and the block types of ggml to float32
+// (package ops), and that to float64, in which differences are computed. Integers and booleans are compared as 64
 // bits with or without a sign, complex numbers by their modulus. An integer and a
-// floating-point number are compared in float64. What package ops does not widen (F6, block
-// types) is compared as bytes alone.
+// floating-point number are compared in float64. What package ops does not widen (F6) is
+// compared as bytes alone.
 //
 // Two NaNs at one place are equal, as two infinities of one sign are; so are 0 and -0.
 // Differences are those of places where both sides are finite.

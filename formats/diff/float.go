@@ -13,7 +13,8 @@ import (
 // widened is the elements of raw as float64, appended to dst: two for each where wanted are
 // complex numbers, the second 0 for one that is real.
 func widened(dst []float64, raw []byte, d checkpoint.DType, complex bool) ([]float64, error) {
-	dst = slices.Grow(dst, 2*len(raw)*8/d.Bits())
+	elements, bytes := d.Block()
+	dst = slices.Grow(dst, 2*len(raw)/int(bytes)*int(elements))
 	d, n := d.Parts()
 	at := len(dst)
 	switch {
@@ -161,10 +162,10 @@ func (s *sums) complexes(a, b []float64, ordA, ordB []int64, first int64, o Opti
 
 // ordinals numbers floating-point numbers in the order of their values, neighbours by
 // neighbours, both zeros by 0. They are those of the dtype of both sides, or, where they
-// have two, of float32, or of float64 where float32 does not hold one of them.
+// have two, or blocks, of float32, or of float64 where float32 does not hold one of them.
 func ordinals(dst []int64, raw []byte, wide []float64, d, other checkpoint.DType) []int64 {
 	dst = slices.Grow(dst[:0], len(wide))[:len(wide)]
-	same := d == other
+	same := d == other && d.Bits() > 0
 	d, _ = d.Parts()
 	other, _ = other.Parts()
 	if same {

@@ -20,10 +20,14 @@ const (
 
 // Descr is the dtype in the header. NumPy has no bfloat16 and no float8: their
 // elements are void of the same size ('|V2'), which loads everywhere, keeps every bit,
-// and cannot be taken for numbers. A byte of F4 holds two elements, F6 is packed.
+// and cannot be taken for numbers. A byte of F4 holds two elements, F6 is packed. Blocks with
+// scales are bytes, as gguf.dequantize takes them.
 func Descr(d checkpoint.DType) string {
 	if name := d.NumPy(); name != "" {
 		return name
+	}
+	if d.Bits() == 0 {
+		return checkpoint.U8.NumPy()
 	}
 	return Void(int64(max(8, d.Bits()) / 8))
 }
@@ -32,18 +36,19 @@ func Descr(d checkpoint.DType) string {
 func Void(n int64) string { return "|V" + strconv.FormatInt(n, 10) }
 
 // Shape is the shape in the header: that of the tensor, or of its bytes where an
-// element is less than one.
+// element is less than one, or in a block with others.
 func Shape(d checkpoint.DType, shape []int64) []int64 {
-	if d.Bits()%8 == 0 || len(shape) == 0 {
+	elements, bytes := d.Block()
+	if elements == 1 || len(shape) == 0 {
 		return shape
 	}
 	size, err := checkpoint.ByteSize(d, shape)
 	last := shape[len(shape)-1]
-	if err != nil || last*int64(d.Bits())%8 != 0 {
+	if err != nil || last%elements != 0 {
 		return []int64{size}
 	}
 	packed := append([]int64(nil), shape...)
-	packed[len(packed)-1] = last * int64(d.Bits()) / 8
+	packed[len(packed)-1] = last / elements * bytes
 	return packed
 }
 

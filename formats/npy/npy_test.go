@@ -49,7 +49,7 @@ func TestShape(t *testing.T) {
 		{checkpoint.F8E4M3, nil, "|V1 []"}, {checkpoint.C32, []int64{5}, "|V4 [5]"},
 		{checkpoint.F4, []int64{2, 6}, "|V1 [2 3]"}, {checkpoint.F4, []int64{2, 3}, "|V1 [3]"},
 		{checkpoint.F6E2M3, []int64{3, 4}, "|V1 [3 3]"}, {checkpoint.F6E3M2, []int64{4, 1}, "|V1 [3]"},
-		{checkpoint.F4, []int64{0, 3}, "|V1 [0]"},
+		{checkpoint.F4, []int64{0, 3}, "|V1 [0]"}, {checkpoint.Q4K, []int64{3, 512}, "|u1 [3 288]"}, {checkpoint.Q80, []int64{0, 32}, "|u1 [0 34]"},
 	} {
 		if got := fmt.Sprint(Descr(c.dtype), " ", Shape(c.dtype, c.shape)); got != c.want {
 			t.Errorf("%s %v: %s, want %s", c.dtype, c.shape, got, c.want)

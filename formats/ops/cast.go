@@ -1,6 +1,6 @@
 // Package ops computes tensors from tensors while they are read. Cast changes the dtype of
-// floating-point numbers, as torch's .to() does; MulAdd is the matrix product of a LoRA, and
-// AddScaled adds it to the weights.
+// floating-point numbers, as torch's .to() does, and dequantizes the blocks of ggml; MulAdd is
+// the matrix product of a LoRA, and AddScaled adds it to the weights.
 //
 // What decides on speed has two forms: one in Go, for every machine (portable.go), and one
 // in assembly for amd64 with AVX2 (kernels_amd64.s). Both give the same bits.
@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"wfs/formats/checkpoint"
+	"wfs/formats/ops/ggml"
 	"wfs/formats/segment"
 )
 
@@ -50,6 +51,9 @@ func (k *kernels) widener(d checkpoint.DType) (widen kernel, ok bool) {
 	if widen := k.fromF8[d]; widen != nil {
 		return widen, true
 	}
+	if widen := ggml.Kernel(d); widen != nil {
+		return widen, true
+	}
 	if formats[d].bits == 0 {
 		return nil, false
 	}
@@ -81,7 +85,8 @@ func Casts(from, to checkpoint.DType) bool {
 }
 
 // Cast serves data, whose elements are of the dtype from, as elements of the dtype to: F32,
-// F16, BF16, F8_E4M3 or F8_E5M2, of any floating-point dtype with 4, 8, 16, 32 or 64 bits.
+// F16, BF16, F8_E4M3 or F8_E5M2, of any floating-point dtype with 4, 8, 16, 32 or 64 bits, or
+// of a block type of ggml, whose float32 are those of gguf.dequantize.
 //
 // The result is torch's, NaNs apart. It goes through float32, so that a float64 is rounded
 // twice on its way to 16 bits. Rounding is to the nearest, and to the even one of two. What
@@ -95,7 +100,7 @@ func Cast(data segment.Data, from, to checkpoint.DType) (segment.Data, error) {
 	narrow, out := best.narrower(to)
 	switch {
 	case !in:
-		return nil, fmt.Errorf("numbers of dtype %s cannot be cast: wfs casts floating-point numbers that have no scales", from)
+		return nil, fmt.Errorf("numbers of dtype %s cannot be cast: wfs casts floating-point numbers, and the block types of ggml", from)
 	case !out:
 		return nil, fmt.Errorf("wfs does not cast to %s: it casts to F32, F16, BF16, F8_E4M3 and F8_E5M2", to)
 	}

@@ -82,7 +82,7 @@ func TestLandmarks(t *testing.T) {
 // TestRefuses asks for what Cast does not do.
 func TestRefuses(t *testing.T) {
 	for _, c := range [][2]checkpoint.DType{
-		{checkpoint.I32, checkpoint.F32}, {checkpoint.F32, checkpoint.I32}, {checkpoint.Q4K, checkpoint.F32}, {checkpoint.C64, checkpoint.F32},
+		{checkpoint.I32, checkpoint.F32}, {checkpoint.F32, checkpoint.I32}, {checkpoint.F32, checkpoint.Q4K}, {checkpoint.C64, checkpoint.F32},
 		{checkpoint.F6E2M3, checkpoint.F32}, {checkpoint.F32, checkpoint.F64}, {checkpoint.F32, checkpoint.F4}, {checkpoint.Invalid, checkpoint.F32},
 	} {
 		if _, err := Cast(segment.Literal(nil), c[0], c[1]); err == nil || Casts(c[0], c[1]) {

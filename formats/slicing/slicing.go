@@ -112,7 +112,7 @@ type axis struct{ start, n, step int64 }
 func (s Slice) Of(t *checkpoint.Tensor) (*checkpoint.Tensor, error) {
 	elements, elem := t.DType.Block()
 	if elements != 1 {
-		return nil, fmt.Errorf("an element of %s is less than a byte, or in a block with others: it cannot be sliced", t.DType)
+		return nil, fmt.Errorf("an element of %s is less than a byte, or in a block with others: it is sliced as float32 alone, by --text or --json", t.DType)
 	}
 	taken, shape, err := s.axes(t.Shape)
 	if err != nil {
