@@ -22,7 +22,7 @@ func Widen(dst []float32, src []byte, d checkpoint.DType) {
 	if !ok || int64(len(dst))*bytes != int64(len(src))*elements {
 		panic(fmt.Sprintf("ops: %d bytes of %s for %d float32", len(src), d, len(dst)))
 	}
-	if b := bytesOf(dst); widen == nil {
+	if b := bytesIn(dst); widen == nil {
 		copy(b, src)
 	} else {
 		widen(b, src)
@@ -37,15 +37,15 @@ func Narrow(dst []byte, src []float32, d checkpoint.DType) {
 		panic(fmt.Sprintf("ops: %d float32 for %d bytes of %s", len(src), len(dst), d))
 	}
 	swapBig(src)
-	if b := bytesOf(src); narrow == nil {
+	if b := bytesIn(src); narrow == nil {
 		copy(dst, b)
 	} else {
 		narrow(dst, b)
 	}
 }
 
-// bytesOf is the memory of numbers.
-func bytesOf(f []float32) []byte {
+// bytesIn is the memory of numbers.
+func bytesIn(f []float32) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(f))), 4*len(f))
 }
 
@@ -56,7 +56,7 @@ func swapBig(f []float32) {
 	if !bigEndian {
 		return
 	}
-	for b := bytesOf(f); len(b) > 0; b = b[4:] {
+	for b := bytesIn(f); len(b) > 0; b = b[4:] {
 		slices.Reverse(b[:4])
 	}
 }

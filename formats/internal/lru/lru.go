@@ -10,7 +10,7 @@ import (
 // empty. It is not safe for concurrent use, because those who use it have more to count
 // under their lock.
 type Cache[K comparable, E any] struct {
-	held   int64 // bytes
+	held   int64               // bytes
 	items  map[K]*list.Element // of entry[K, E]
 	recent list.List           // most recently used first
 }
