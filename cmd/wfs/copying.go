@@ -35,7 +35,7 @@ func (c *copying) toFile(ctx context.Context, kind destination) error {
 	c.printNotes(slices.Concat(c.plan.Notes(), notes))
 	f := export.File{Data: data}
 	if c.opt.Preserve {
-		for s := range sources(c.plan.Model) {
+		for s := range sources(c.plan.Opened()) {
 			if s.ModTime().After(f.ModTime) {
 				f.ModTime = s.ModTime()
 			}
@@ -156,7 +156,7 @@ func (c *copying) options(p *progress) export.Options {
 	return export.Options{
 		Replace: c.opt.Force, Verify: c.opt.Verify, NoSync: c.opt.NoSync, Progress: p.add,
 		Check: func() error {
-			for s := range sources(c.plan.Model) {
+			for s := range sources(c.plan.Opened()) {
 				if err := s.Verify(); err != nil {
 					return err
 				}
@@ -172,7 +172,7 @@ func (c *copying) checkRoom(size int64) error {
 	if !known || size <= free {
 		return nil
 	}
-	for s := range sources(c.plan.Model) {
+	for s := range sources(c.plan.Opened()) {
 		if local, ok := s.(*source.Local); ok && export.Sparse(local.File()) {
 			return nil
 		}

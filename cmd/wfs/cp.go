@@ -108,7 +108,7 @@ func (a *app) copy(opt *CopyOptions, from, dest string) error {
 	defer plan.Close()
 	c := &copying{app: a, opt: opt, plan: plan, dest: dest}
 	if kind != toStdout {
-		if c.dest, err = checkDestination(plan.Model, dest, kind, opt.Force); err != nil {
+		if c.dest, err = checkDestination(plan.Opened(), dest, kind, opt.Force); err != nil {
 			return err
 		}
 	}

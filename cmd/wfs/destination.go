@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -57,7 +58,7 @@ func destinationOf(dest string) (destination, error) {
 
 // checkDestination refuses a DEST that is in the way of its source, or that something is in
 // the way of. path is where it lies, links resolved.
-func checkDestination(model *checkpoint.Model, dest string, kind destination, force bool) (path string, err error) {
+func checkDestination(models []*checkpoint.Model, dest string, kind destination, force bool) (path string, err error) {
 	path = plainName(dest)
 	info, err := os.Lstat(path)
 	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
@@ -79,18 +80,22 @@ func checkDestination(model *checkpoint.Model, dest string, kind destination, fo
 		return "", shortPath(err)
 	}
 	if info != nil {
-		for f := range sources(model) {
+		for f := range sources(models) {
 			if now, err := os.Stat(f.Path()); err == nil && os.SameFile(info, now) {
 				return "", fmt.Errorf("%s: is the source itself (%s)", dest, f.Path())
 			}
 		}
 	}
-	from, to := realPath(model.Path), realPath(path)
+	for _, m := range models {
+		if from, to := realPath(m.Path), realPath(path); from == to {
+			return "", fmt.Errorf("%s: is the source itself", dest)
+		} else if m.Dir != nil && inside(to, from) {
+			return "", fmt.Errorf("%s: lies inside the source %s: copy to another directory, or name a weight file as the SOURCE", dest, m.Path)
+		} else if kind == toDir && info != nil && info.IsDir() && inside(from, to) {
+			return "", fmt.Errorf("%s: the source %s lies inside it: name a new directory", dest, m.Path)
+		}
+	}
 	switch {
-	case from == to:
-		return "", fmt.Errorf("%s: is the source itself", dest)
-	case model.Dir != nil && inside(to, from):
-		return "", fmt.Errorf("%s: lies inside the source %s: copy to another directory, or name a weight file as the SOURCE", dest, model.Path)
 	case info == nil:
 	case kind == toDir && !info.IsDir():
 		return "", fmt.Errorf("%s: is there and is not a directory", path)
@@ -98,8 +103,6 @@ func checkDestination(model *checkpoint.Model, dest string, kind destination, fo
 		return "", fmt.Errorf("%s: is not a regular file", dest)
 	case kind == toFile && !force:
 		return "", fmt.Errorf("%s: is there already (--force replaces it)", dest)
-	case kind == toDir && inside(from, to):
-		return "", fmt.Errorf("%s: the source %s lies inside it: name a new directory", dest, model.Path)
 	}
 	return path, nil
 }
@@ -139,22 +142,24 @@ func inside(path, dir string) bool {
 	return path == dir || strings.HasPrefix(path, strings.TrimSuffix(dir, string(os.PathSeparator))+string(os.PathSeparator))
 }
 
-// sources is every file that a model was opened from, and that it passes through.
-func sources(m *checkpoint.Model) func(yield func(source.Source) bool) {
+// sources is every file that models were opened from, and that they pass through.
+func sources(models []*checkpoint.Model) iter.Seq[source.Source] {
 	return func(yield func(source.Source) bool) {
-		for _, set := range m.Sets {
-			if set.IndexSource != nil && !yield(set.IndexSource) {
-				return
-			}
-			for _, s := range set.Shards {
-				if !yield(s.Source) {
+		for _, m := range models {
+			for _, set := range m.Sets {
+				if set.IndexSource != nil && !yield(set.IndexSource) {
 					return
 				}
+				for _, s := range set.Shards {
+					if !yield(s.Source) {
+						return
+					}
+				}
 			}
-		}
-		for _, f := range m.Files {
-			if !yield(f.Source) {
-				return
+			for _, f := range m.Files {
+				if !yield(f.Source) {
+					return
+				}
 			}
 		}
 	}

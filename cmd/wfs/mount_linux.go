@@ -242,7 +242,7 @@ func (o *MountOptions) build(source string) (files *tree.Tree, notes []string, c
 		return nil, nil, nil, err
 	}
 	if o.RefuseUnsafe {
-		err = refuseUnsafe(plan.Model)
+		err = refuseUnsafe(plan.Opened())
 	}
 	if err == nil {
 		files, err = tree.Build(plan, tree.Options{Layout: o.Layout})
@@ -263,7 +263,7 @@ func (o *MountOptions) buildDiff(source string) (files *tree.Tree, notes []strin
 	closeAll = func() { plans[0].Close(); plans[1].Close() }
 	for _, p := range plans {
 		if o.RefuseUnsafe && err == nil {
-			err = refuseUnsafe(p.Model)
+			err = refuseUnsafe(p.Opened())
 		}
 	}
 	if err == nil {

@@ -90,8 +90,8 @@ func (a *app) report(opt *ReportOptions, source string) error {
 	defer plan.Close()
 	a.printNotes(plan.Notes())
 	page := report.Options{}
-	if plan.Model.MayUnpickle() {
-		page.Reports = func() ([]*audit.Report, error) { return audit.Collect(plan.Model) }
+	if plan.MayUnpickle() {
+		page.Reports = func() ([]*audit.Report, error) { return audit.Collect(plan.Opened()) }
 	}
 	if opt.Stats {
 		if page.Stats, page.Notes, err = a.measure(opt, plan); err != nil {

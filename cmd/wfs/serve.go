@@ -184,7 +184,7 @@ func (a *app) site(opt *ServeOptions, source string) (site serve.Site, close fun
 		}
 	}()
 	if opt.RefuseUnsafe {
-		if err := refuseUnsafe(plan.Model); err != nil {
+		if err := refuseUnsafe(plan.Opened()); err != nil {
 			return site, nil, err
 		}
 	}

@@ -8,13 +8,15 @@ import (
 )
 
 // refuseUnsafe is an error where wfs scan would call a file dangerous.
-func refuseUnsafe(model *checkpoint.Model) error {
-	for report, err := range audit.Model(model) {
-		if err != nil {
-			return err
-		}
-		if reason := report.Dangerous(); reason != "" {
-			return fmt.Errorf("%s: refused by --refuse-unsafe: %s", report.Path, reason)
+func refuseUnsafe(models []*checkpoint.Model) error {
+	for _, m := range models {
+		for report, err := range audit.Model(m) {
+			if err != nil {
+				return err
+			}
+			if reason := report.Dangerous(); reason != "" {
+				return fmt.Errorf("%s: refused by --refuse-unsafe: %s", report.Path, reason)
+			}
 		}
 	}
 	return nil

@@ -83,16 +83,18 @@ func Model(m *checkpoint.Model) iter.Seq2[*Report, error] {
 	}
 }
 
-// Collect is the reports of Model, without those of a directory's files that hold nothing to
-// unpickle.
-func Collect(m *checkpoint.Model) ([]*Report, error) {
+// Collect is the reports of all models, without those of a directory's files that hold
+// nothing to unpickle.
+func Collect(models []*checkpoint.Model) ([]*Report, error) {
 	var all []*Report
-	for r, err := range Model(m) {
-		if err != nil {
-			return nil, err
-		}
-		if m.Dir == nil || !r.Empty() {
-			all = append(all, r)
+	for _, m := range models {
+		for r, err := range Model(m) {
+			if err != nil {
+				return nil, err
+			}
+			if m.Dir == nil || !r.Empty() {
+				all = append(all, r)
+			}
 		}
 	}
 	return all, nil

@@ -37,15 +37,17 @@ func newSite(s Site) *site {
 		made.identities[src] = src.Identity()
 		all = append(all, src.Identity())
 	}
-	for set, shard := range s.Plan.Model.Shards() {
-		add(shard.Source)
-		if set.IndexSource != nil {
-			add(set.IndexSource)
+	for _, m := range s.Plan.Opened() {
+		for set, shard := range m.Shards() {
+			add(shard.Source)
+			if set.IndexSource != nil {
+				add(set.IndexSource)
+			}
 		}
-	}
-	for _, f := range s.Plan.Model.Files {
-		all = append(all, f.Path)
-		add(f.Source)
+		for _, f := range m.Files {
+			all = append(all, f.Path)
+			add(f.Source)
+		}
 	}
 	made.print = hash(all...)
 	made.commit = hash("commit", made.print)

@@ -29,7 +29,7 @@ type metadata struct {
 
 func newMetadata(plan *view.Plan) *metadata {
 	m := &metadata{plan: plan, renamed: map[*checkpoint.Tensor]string{}}
-	m.reports = sync.OnceValues(func() ([]*audit.Report, error) { return audit.Collect(plan.Model) })
+	m.reports = sync.OnceValues(func() ([]*audit.Report, error) { return audit.Collect(plan.Opened()) })
 	return m
 }
 
@@ -56,7 +56,7 @@ func (b *builder) metaDir() {
 	if objects {
 		add("objects.json", b.meta.objects)
 	}
-	if model.MayUnpickle() {
+	if b.plan.MayUnpickle() {
 		add("pickle.json", b.meta.reportsJSON)
 		add("pickle.txt", b.meta.reportsText)
 	}
@@ -216,7 +216,7 @@ func (m *metadata) objects(out io.Writer) error {
 // report is a page for people.
 func (m *metadata) report(out io.Writer) error {
 	opt := report.Options{}
-	if m.plan.Model.MayUnpickle() {
+	if m.plan.MayUnpickle() {
 		opt.Reports = m.reports
 	}
 	return report.Write(out, m.plan, opt)

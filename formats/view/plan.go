@@ -1,6 +1,7 @@
 package view
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -19,18 +20,42 @@ type Plan struct {
 	// Lacks is one line on what the sources hold and the views do not, "" for nothing.
 	Lacks string
 
-	notes []string // on what rules did
+	notes  []string            // on what rules did
+	others []*checkpoint.Model // what rules opened besides
 }
 
 // note adds a remark on what rules did.
 func (p *Plan) note(line string) { p.notes = append(p.notes, line) }
 
+// Opened is every model that was opened for the plan: Model, then those that rules name.
+func (p *Plan) Opened() []*checkpoint.Model {
+	return append([]*checkpoint.Model{p.Model}, p.others...)
+}
+
 // Close closes everything that was opened for the plan.
-func (p *Plan) Close() error { return p.Model.Close() }
+func (p *Plan) Close() error {
+	var errs []error
+	for _, m := range p.Opened() {
+		errs = append(errs, m.Close())
+	}
+	return errors.Join(errs...)
+}
 
 // Verify reports source.ErrStale when the bytes of a weight file may be others than when it
 // was opened.
-func (p *Plan) Verify() error { return p.Model.Verify() }
+func (p *Plan) Verify() error {
+	for _, m := range p.Opened() {
+		if err := m.Verify(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// MayUnpickle reports whether the library of one of the files makes objects when it loads it.
+func (p *Plan) MayUnpickle() bool {
+	return slices.ContainsFunc(p.Opened(), (*checkpoint.Model).MayUnpickle)
+}
 
 // Set is the view of a weight set.
 type Set struct {
