@@ -33,6 +33,7 @@ func checkLayout(layout string) error {
 // here, and then each command has it.
 type ViewOptions struct {
 	Root             string
+	Dequantize       string
 	Include, Exclude []string
 	DType            string
 	Keep             []string
@@ -44,6 +45,8 @@ type ViewOptions struct {
 // AddFlags registers the flags. What is set already is their default.
 func (o *ViewOptions) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Root, "root", o.Root, "`key` of the state dict that the view takes; . takes everything")
+	flags.StringVar(&o.Dequantize, "dequantize", o.Dequantize, "show quantized weights as plain ones; =f32, =f16 or =bf16 says which `dtype`")
+	flags.Lookup("dequantize").NoOptDefVal = "auto"
 	flags.StringArrayVar(&o.Include, "include", o.Include, "`pattern` of the keys that the view has (repeatable)")
 	flags.StringArrayVar(&o.Exclude, "exclude", o.Exclude, "`pattern` of keys that the view lacks (repeatable)")
 	flags.StringVar(&o.DType, "dtype", o.DType, "cast floating-point tensors to this `dtype`: f32, bf16, f16, f8_e4m3 or f8_e5m2")
@@ -76,8 +79,14 @@ var castable = map[string]checkpoint.DType{
 func (o *ViewOptions) rules() (view.Rules, error) {
 	r := view.Rules{Root: o.Root, Select: view.Select{Include: o.Include, Exclude: o.Exclude}, DropTied: o.Tied == "drop"}
 	r.Keep, r.Merge = o.Keep, o.MergeShards
+	if o.Dequantize != "" {
+		r.Dequantize.Wanted, r.Dequantize.To = true, castable[strings.ToLower(o.Dequantize)]
+		if to := r.Dequantize.To; to.Bits() == 8 || to == checkpoint.Invalid && o.Dequantize != "auto" {
+			return r, usagef("--dequantize is for f32, f16 or bf16, not %q", o.Dequantize)
+		}
+	}
 	if o.DType != "" {
-		if r.To = castable[strings.ToLower(o.DType)]; r.To == checkpoint.Invalid {
+		if r.Cast.To = castable[strings.ToLower(o.DType)]; r.Cast.To == checkpoint.Invalid {
 			return r, usagef("--dtype is f32, bf16, f16, f8_e4m3 or f8_e5m2, not %q", o.DType)
 		}
 	} else if len(o.Keep) > 0 {

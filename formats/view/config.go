@@ -24,10 +24,10 @@ const configName = "config.json"
 // configs makes the configurations of the view's directories true: the dtype of the weights,
 // where the view has another. Everything else stays as it was, to the byte.
 func (d *deriving) configs(model *checkpoint.Model) {
-	if d.rules.To == checkpoint.Invalid {
+	if d.rules.Cast.To == checkpoint.Invalid {
 		return
 	}
-	dtype := d.rules.To.Torch()
+	dtype := d.rules.Cast.To.Torch()
 	model.Files = slices.Clone(model.Files)
 	for i, f := range model.Files {
 		if path.Base(f.Path) != configName || !slices.ContainsFunc(model.Sets, func(s *checkpoint.Set) bool { return s.Join(configName) == f.Path }) {

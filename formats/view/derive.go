@@ -48,7 +48,7 @@ func (p *Plan) derive(rules Rules) error {
 	for _, set := range p.Sets {
 		d.sets = append(d.sets, nodesOf(set))
 	}
-	for _, step := range []func() error{d.selectKeys, d.cast, d.settleTies} {
+	for _, step := range []func() error{d.dequantize, d.selectKeys, d.cast, d.settleTies} {
 		if err := step(); err != nil {
 			return fmt.Errorf("%s: %w", p.Model.Path, err)
 		}
@@ -146,7 +146,7 @@ func (d *deriving) selectKeys() error {
 
 // cast gives floating-point tensors their dtype.
 func (d *deriving) cast() error {
-	to := d.rules.To
+	to := d.rules.Cast.To
 	if to == checkpoint.Invalid {
 		return nil
 	}

@@ -9,6 +9,7 @@ type Rules struct {
 	// Root is the key of the state dict that the view takes, without which its tensors are
 	// called; "." takes everything, "" lets the plan choose.
 	Root string
+	Dequantize
 	Select
 	Cast
 	// DropTied leaves out tensors that are tied to another one of the view.
@@ -47,5 +48,5 @@ type Shards struct {
 // derives reports whether the view has other tensors, or other files, than the source below
 // its root.
 func (r Rules) derives() bool {
-	return len(r.Include)+len(r.Exclude) > 0 || r.To != checkpoint.Invalid || r.DropTied || r.Size > 0 || r.Merge
+	return r.Dequantize.Wanted || len(r.Include)+len(r.Exclude) > 0 || r.Cast.To != checkpoint.Invalid || r.DropTied || r.Size > 0 || r.Merge
 }
