@@ -4,6 +4,7 @@
 //	torch        zip, legacy and tar files, TorchScript; pickled values → tensors
 //	safetensors  headers, read and laid out
 //	hdf5, keras  a lazy reader of HDF5, and what Keras writes in it
+//	gguf         llama.cpp's files, whole and split
 //	huggingface  directories, shards, indices
 //	checkpoint   what they make: Model, Set, Tensor, DType
 //	view         what of a model a view shows: Rules → Plan
@@ -21,6 +22,7 @@ import (
 
 	"wfs/formats/checkpoint"
 	"wfs/formats/deflate"
+	"wfs/formats/gguf"
 	"wfs/formats/hdf5"
 	"wfs/formats/huggingface"
 	"wfs/formats/keras"
@@ -40,16 +42,19 @@ type opener struct {
 // newOpener makes the two tables: a row for each reader, in no order.
 func newOpener() *opener {
 	chunks, inflated := hdf5.NewChunkCache(hdf5.DefaultCacheSize), deflate.NewCache()
+	splits := gguf.SplitFormat()
 	return &opener{
 		inflated: inflated,
 		files: []checkpoint.Format{
 			safetensors.Format(),
 			keras.Format(chunks, inflated),
 			torch.Format(inflated, segment.NewBands(segment.DefaultBandsSize)),
+			gguf.Format(),
 		},
 		dirs: []checkpoint.DirFormat{
-			huggingface.Format(),
+			huggingface.Format(splits),
 			huggingface.IndexFormat(),
+			splits,
 		},
 	}
 }

@@ -31,7 +31,6 @@ const (
 // signatures are the beginnings of files that people take for weights.
 var signatures = []struct{ magic, what string }{
 	{lfsPointer, "it is a git-lfs pointer: run `git lfs pull` to fetch the file itself"},
-	{"GGUF", "it is GGUF" + notRead},
 	{"lmgg", "it is GGML, older than GGUF" + notRead},
 	{"ggml", "it is GGML, older than GGUF" + notRead},
 	{"tjgg", "it is GGML, older than GGUF" + notRead},

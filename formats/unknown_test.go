@@ -72,7 +72,6 @@ func TestUnknown(t *testing.T) {
 		{"matlab5.mat", "MATLAB 5.0 MAT-file, Platform: GLNXA64", "it is a MATLAB 5 file: load it with scipy.io.loadmat"},
 		{"array.joblib", "\x80\x04\x95\xcb\x00\x00\x00\x00\x00\x00\x00}\x94\x8c\x01a\x94\x8c\x13joblib.numpy_pickle\x94\x8c\x11NumpyArrayWrapper\x94\x93\x94)\x81\x94\x0c", "it is a joblib file with arrays: load it with joblib.load"},
 		{"compressed.joblib", "\x78\x9c\x6b\x60", "it is compressed with zlib, as joblib does it"},
-		{"model.gguf", "GGUF\x03\x00\x00\x00", "it is GGUF"},
 		{"old.ggml", "lmgg\x01\x00", "it is GGML"},
 		{"model.tflite", "\x1c\x00\x00\x00TFL3", "it is TensorFlow Lite"},
 		{"model.ptl", "\x1c\x00\x00\x00PTMF", "it is a model of PyTorch Mobile"},

@@ -51,6 +51,9 @@ func (r *reader) choose(root *folder) error {
 		return nil
 	}
 	if !any {
+		if ok, err := r.exported(root); ok || err != nil {
+			return err
+		}
 		return r.refuse(root)
 	}
 	if models := root.models(); len(models) > 1 && !root.isModel(models) {

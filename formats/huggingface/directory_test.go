@@ -33,7 +33,7 @@ func openDir(path string, read checkpoint.OpenFile) (*checkpoint.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return open(checkpoint.Place{Dir: dir}, read)
+	return Format().Open(checkpoint.Place{Dir: dir}, read)
 }
 
 // tree writes files; a value that begins with "-> " is the target of a link.
@@ -213,7 +213,15 @@ func TestOpen(t *testing.T) {
 		{"a checkpoint of TensorFlow", map[string]string{"ckpt-1.index": "", "ckpt-1.data-00000-of-00001": "", "checkpoint": ""}, "", "it is a checkpoint of TensorFlow"},
 		{"a distributed checkpoint", map[string]string{".metadata": "", "__0_0.distcp": ""}, "", "it is a distributed checkpoint of torch"},
 		{"DeepSpeed's", map[string]string{"zero_to_fp32.py": "", "latest": "", "global_step5/mp_rank_00_model_states.pt": ""}, "", "zero_to_fp32.py makes one file of it"},
-		{"GGUF alone", map[string]string{"a.Q4.gguf": "", "b.Q8.gguf": "", "config.json": ""}, "", "its weights are GGUF"},
+		{"several of GGUF", map[string]string{"a.Q4.gguf": "", "q8/b-00001-of-00002.gguf": "", "q8/b-00002-of-00002.gguf": "", "config.json": "", "mmproj-F16.gguf": ""}, "",
+			"it holds 2 models: mount one of a.Q4.gguf, q8/b-00001-of-00002.gguf"},
+		{"one of GGUF", map[string]string{"a-Q4_K_M.gguf": "g", "config.json": "{}", "mmproj-F16.gguf": "p", "sub/imatrix.gguf": "i", "model.onnx": "o"},
+			"a-Q4_K_M.safetensors=a-Q4_K_M.gguf +config.json +mmproj-F16.gguf +model.onnx +sub/imatrix.gguf", ""},
+		{"one of GGUF below", map[string]string{"q8/model.gguf": "g", "config.json": "{}"}, "q8/model.safetensors=model.gguf +config.json", ""},
+		{"a projector alone", map[string]string{"mmproj-F16.gguf": "p"}, "mmproj-F16.safetensors=mmproj-F16.gguf", ""},
+		{"GGUF beside weights of another name", map[string]string{"mine.pt": "w", "other-Q4.gguf": "g"}, "mine.safetensors=mine.pt +other-Q4.gguf", ""},
+		{"GGUF beside weights below", map[string]string{"unet/diffusion_pytorch_model.bin": "u", "model_index.json": "{}", "x.gguf": "g"},
+			"unet/diffusion_pytorch_model.safetensors=diffusion_pytorch_model.bin +model_index.json +x.gguf", ""},
 		{"an unpacked torch file", map[string]string{"archive/data.pkl": "", "archive/version": "", "archive/data/0": ""}, "", "it is a torch file that was unpacked"},
 		{"nothing", map[string]string{"config.json": "{}", "tokenizer.json": "{}"}, "", "it holds no model.safetensors"},
 		{"one shard twice", map[string]string{

@@ -18,8 +18,12 @@ import (
 	"wfs/formats/source"
 )
 
-// Format is the reader of model directories.
-func Format() checkpoint.DirFormat {
+// Format is the reader of model directories. The readers joined open files of a model that
+// are split, by any of them.
+func Format(joined ...checkpoint.DirFormat) checkpoint.DirFormat {
+	open := func(p checkpoint.Place, open checkpoint.OpenFile) (*checkpoint.Model, error) {
+		return (&reader{dir: p.Dir, open: open, joined: joined, model: &checkpoint.Model{Path: p.Dir.Path(), Dir: p.Dir}}).all()
+	}
 	return checkpoint.DirFormat{Name: "huggingface", Open: open, Detect: func(p checkpoint.Place) checkpoint.Match {
 		if p.Name == "" {
 			return checkpoint.Likely
@@ -34,18 +38,18 @@ func IndexFormat() checkpoint.DirFormat {
 }
 
 type reader struct {
-	dir   source.Dir
-	open  checkpoint.OpenFile
-	model *checkpoint.Model
+	dir    source.Dir
+	open   checkpoint.OpenFile
+	joined []checkpoint.DirFormat
+	model  *checkpoint.Model
 	// listed counts entries, passed counts files.
 	listed, passed int
 	// hidden are the files whose tensors the view has.
 	hidden []string
 }
 
-// open reads the directory p.Dir.
-func open(p checkpoint.Place, open checkpoint.OpenFile) (*checkpoint.Model, error) {
-	r := &reader{dir: p.Dir, open: open, model: &checkpoint.Model{Path: p.Dir.Path(), Dir: p.Dir}}
+// all reads the directory.
+func (r *reader) all() (*checkpoint.Model, error) {
 	if err := r.read(); err != nil {
 		r.model.Close()
 		return nil, err

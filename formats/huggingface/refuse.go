@@ -74,7 +74,6 @@ var signatures = []struct {
 	{regexp.MustCompile(`^latest_checkpointed_iteration\.txt$`), "it is a checkpoint of Megatron: convert it with Megatron's tools"},
 	{regexp.MustCompile(`^(data\.pkl|constants\.pkl)$`), "it is a torch file that was unpacked: mount the file that it was unpacked from"},
 	{regexp.MustCompile(`\.(pdparams|pdiparams)$`), "it is a model of Paddle: save its weights as safetensors"},
-	{regexp.MustCompile(`(?i)\.gguf$`), "its weights are GGUF, which wfs does not read"},
 	{regexp.MustCompile(`(?i)\.onnx$`), "its weights are ONNX, which wfs does not read"},
 	{regexp.MustCompile(`(?i)\.msgpack$`), "its weights are of Flax, which wfs does not read: transformers before version 5 converts them (from_flax=True)"},
 	{regexp.MustCompile(`(?i)\.tflite$`), "its weights are TensorFlow Lite, which wfs does not read"},

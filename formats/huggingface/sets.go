@@ -47,12 +47,12 @@ func (r *reader) openSets(root *folder) error {
 }
 
 // passMembers passes through what a weight file has beside its weights (config.json of a
-// .keras), where the folder has nothing of that name.
+// .keras), where the folder has nothing of that name. Of shards the first may have some.
 func (r *reader) passMembers(d *folder, set *checkpoint.Set) {
-	for _, s := range set.Shards {
+	for i, s := range set.Shards {
 		for _, member := range s.Files {
 			top, _, _ := strings.Cut(member.Path, "/")
-			if len(set.Shards) > 1 || slices.ContainsFunc(d.entries, func(e source.Entry) bool { return e.Name == top }) {
+			if i > 0 || slices.ContainsFunc(d.entries, func(e source.Entry) bool { return e.Name == top }) {
 				continue
 			}
 			member.Path = path.Join(d.path, member.Path)
@@ -66,8 +66,10 @@ func (r *reader) passMembers(d *folder, set *checkpoint.Set) {
 func (r *reader) openSet(rel string, f found) (set *checkpoint.Set, used []string, err error) {
 	switch f.kind {
 	case whole:
-		set, err = r.single(rel, f)
-		used = []string{f.name}
+		if set, used, err = r.parts(rel, f); set == nil && err == nil {
+			set, err = r.single(rel, f)
+			used = []string{f.name}
+		}
 	default:
 		set, used, err = r.sharded(rel, f)
 	}
