@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"wfs/formats/checkpoint"
+	"wfs/formats/ops"
 	"wfs/formats/quantity"
 )
 
@@ -39,7 +40,11 @@ func (p *Plan) lacks() string {
 	}
 	var parts []string
 	for _, d := range slices.Sorted(maps.Keys(foreign)) {
-		parts = append(parts, fmt.Sprintf("%s of %s, which safetensors does not have", quantity.Of(foreign[d], "tensor"), d))
+		why := "which safetensors does not have"
+		if d.Bits() == 0 && ops.Casts(d, checkpoint.F32) {
+			why += " (--dequantize shows plain numbers)"
+		}
+		parts = append(parts, fmt.Sprintf("%s of %s, %s", quantity.Of(foreign[d], "tensor"), d, why))
 	}
 	switch len(omitted) {
 	case 0:
