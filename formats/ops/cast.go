@@ -17,8 +17,8 @@ import (
 // byte where dst's elements are no wider than src's, and share no other.
 type kernel func(dst, src []byte)
 
-// kernels are the conversions from and to little-endian float32, and the inner loop of
-// MulAdd.
+// kernels are the conversions from and to little-endian float32, the inner loop of MulAdd,
+// and what is done to float32 one by one.
 type kernels struct {
 	fromF64, fromF16, fromBF16    kernel
 	toF16, toBF16, toE4M3, toE5M2 kernel
@@ -27,6 +27,8 @@ type kernels struct {
 	// block adds B·A to C, for one to four rows, and blockCols times blocks columns. Distances between
 	// rows are in elements.
 	block func(c, b, a []float32, rows, inner, blocks, cs, bs, as int)
+
+	arithmetic
 }
 
 // best is the fastest kernels of this machine.

@@ -21,6 +21,9 @@ func native() kernels {
 		toE4M3:   steps(toE4M3AVX2, 4, 1, 32, portable.toE4M3),
 		toE5M2:   steps(toE5M2AVX2, 4, 1, 32, portable.toE5M2),
 		block:    blockAVX2,
+
+		arithmetic: vectors(),
+
 		fromF8: map[checkpoint.DType]kernel{
 			checkpoint.F8E4M3: steps(fromE4M3AVX2, 1, 4, 16, tabled(checkpoint.F8E4M3)),
 			checkpoint.F8E5M2: steps(fromE5M2AVX2, 1, 4, 16, tabled(checkpoint.F8E5M2)),
