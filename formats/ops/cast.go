@@ -19,8 +19,8 @@ import (
 // byte where dst's elements are no wider than src's, and share no other.
 type kernel func(dst, src []byte)
 
-// kernels are the conversions from and to little-endian float32, and the inner loops of
-// MulAdd and AddScaled.
+// kernels are the conversions from and to little-endian float32, the inner loops of MulAdd
+// and AddScaled, and what is done to float32 one by one.
 type kernels struct {
 	fromF64, fromF16, fromBF16    kernel
 	toF16, toBF16, toE4M3, toE5M2 kernel
@@ -31,6 +31,8 @@ type kernels struct {
 	block func(c, b, a []float32, rows, inner, blocks, cs, bs, as int)
 	// addF32 and the others are AddScaled.
 	addF32, addF16, addBF16 addScaled
+
+	arithmetic
 }
 
 // best is the fastest kernels of this machine.

@@ -94,8 +94,8 @@ func TestRefuses(t *testing.T) {
 	}
 }
 
-// each names the casts of two sets of kernels.
-func each(a, b *kernels) map[string][2]kernel {
+// twins names the casts of two sets of kernels.
+func twins(a, b *kernels) map[string][2]kernel {
 	f8 := func(k *kernels, d checkpoint.DType) kernel { widen, _ := k.widener(d); return widen }
 	return map[string][2]kernel{
 		"F64": {a.fromF64, b.fromF64}, "F16": {a.fromF16, b.fromF16}, "BF16": {a.fromBF16, b.fromBF16},
@@ -135,7 +135,7 @@ func patterns() (halves, singles, doubles []byte) {
 func TestTwins(t *testing.T) {
 	halves, singles, doubles := patterns()
 	inputs := map[int][]byte{1: halves, 2: halves, 4: singles, 8: doubles}
-	for name, k := range each(&portable, &best) {
+	for name, k := range twins(&portable, &best) {
 		in, out := widths[name][0], widths[name][1]
 		src := inputs[in]
 		want, got := make([]byte, len(src)/in*out), make([]byte, len(src)/in*out)
@@ -154,7 +154,7 @@ func TestTwins(t *testing.T) {
 // place where an element gets no wider.
 func TestTails(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
-	for name, k := range each(&portable, &best) {
+	for name, k := range twins(&portable, &best) {
 		in, out := widths[name][0], widths[name][1]
 		for count := range 100 {
 			for shift := range 4 {
@@ -282,7 +282,7 @@ func TestEveryFloat(t *testing.T) {
 		for i := range uint64(step) {
 			le.PutUint32(src[4*i:], uint32(first+i))
 		}
-		for name, k := range each(&portable, &best) {
+		for name, k := range twins(&portable, &best) {
 			if widths[name][0] != 4 {
 				continue
 			}

@@ -24,6 +24,9 @@ func native() kernels {
 		addF32:   addSteps(addF32AVX2, 4, portable.addF32),
 		addF16:   addSteps(addF16AVX2, 2, portable.addF16),
 		addBF16:  addSteps(addBF16AVX2, 2, portable.addBF16),
+
+		arithmetic: vectors(),
+
 		fromF8: map[checkpoint.DType]kernel{
 			checkpoint.F8E4M3: steps(fromE4M3AVX2, 1, 4, 16, tabled(checkpoint.F8E4M3)),
 			checkpoint.F8E5M2: steps(fromE5M2AVX2, 1, 4, 16, tabled(checkpoint.F8E5M2)),

@@ -24,6 +24,9 @@ func (a Array) moved(change func(l *segment.Layout)) (Array, error) {
 	if err != nil {
 		return Array{}, err
 	}
+	if f, ok := a.Data.(*fold); ok && a.DType == checkpoint.F32 {
+		return f.moved(a, change)
+	}
 	elements, elem := a.DType.Block()
 	data := a.Data
 	// What is done to each element can be done after the movement too, and to more of them at a time.

@@ -190,6 +190,16 @@ func (m *manner) ReadAtContext(ctx context.Context, _ []byte, _ int64) (int, err
 	return 0, errAsked
 }
 
+// Manner tells how read reads: until ctx is done, and from memory alone where cached is set.
+// The error is why it reads no more.
+func Manner(read ReadFunc) (ctx context.Context, cached bool, err error) {
+	m := mannerOf(read)
+	if m.ctx == nil {
+		m.ctx = context.Background()
+	}
+	return m.ctx, m.cached, m.err
+}
+
 // waits reports whether a read that failed has waited for its source, to the end.
 func (m *manner) waits() bool {
 	return m.err == nil && !m.cached && (m.ctx == nil || m.ctx.Err() == nil)
