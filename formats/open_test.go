@@ -17,7 +17,7 @@ import (
 func fixtures(t *testing.T) []string {
 	t.Helper()
 	var all []string
-	for _, pattern := range []string{"torch/testdata/*.p*", "hdf5/testdata/*.h5", "keras/testdata/*.h5", "keras/testdata/*.keras"} {
+	for _, pattern := range []string{"torch/testdata/*.p*", "hdf5/testdata/*.h5", "keras/testdata/*.h5", "keras/testdata/*.keras", "gguf/testdata/*.gguf"} {
 		paths, err := filepath.Glob(pattern)
 		if err != nil || len(paths) == 0 {
 			t.Fatalf("%s: %d files, %v", pattern, len(paths), err)
@@ -32,7 +32,12 @@ func fixtures(t *testing.T) []string {
 func TestOrder(t *testing.T) {
 	o, reversed := newOpener(), newOpener()
 	slices.Reverse(reversed.files)
-	for _, path := range fixtures(t) {
+	// The first bytes of GGUF are a length of safetensors, and 123 tensors are a brace.
+	brace := filepath.Join(t.TempDir(), "brace.gguf")
+	if err := os.WriteFile(brace, append([]byte("GGUF\x03\x00\x00\x00{\x00\x00\x00\x00\x00\x00\x00"), make([]byte, 5000)...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range append(fixtures(t), brace) {
 		var found []string
 		for _, opener := range []*opener{o, reversed} {
 			src, err := source.Open(path)
@@ -43,6 +48,9 @@ func TestOrder(t *testing.T) {
 			}
 			found = append(found, c.Format)
 			c.Source.Close()
+		}
+		if path == brace && !strings.Contains(found[0], `the tensor "" twice`) {
+			t.Errorf("as GGUF with 123 tensors: %s", found[0])
 		}
 		if found[0] != found[1] {
 			t.Errorf("%s: %s, and with the rows in the other order %s", path, found[0], found[1])

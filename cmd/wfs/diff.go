@@ -113,9 +113,9 @@ matches, and what lies below, is compared.
   bits, close     equal values in other bytes (-0, another NaN), and values within --atol and
                   --rtol, as numpy.allclose(a, b) has it: these are no differences
 
-bfloat16, float16 and float8 are widened exactly; differences are computed in float64, of
-whole numbers in 64 bits. Two NaNs at one place are equal. What wfs does not read as numbers
-(float6, GGUF blocks) is compared as bytes.
+bfloat16, float16, float8 and the blocks of GGUF are widened exactly; differences are computed
+in float64, of whole numbers in 64 bits. Two NaNs at one place are equal. What wfs does not read
+as numbers (float6) is compared as bytes.
 
 Tensors of one file (the same inode, size and times) under one key are not read. --quick reads
 no other either: it says what headers say, and how many tensors were not compared. With

@@ -26,10 +26,17 @@ func Format() checkpoint.Format {
 	return checkpoint.Format{Name: "safetensors", Detect: detect, Open: Open}
 }
 
-// detect looks for a length that is not text, and the brace that the header begins with.
+// detect looks for a length that is not text, and the brace that the header begins with. A
+// length that no header has may be something else: GGUF with 123 tensors.
 func detect(prefix []byte, _ segment.Data) checkpoint.Match {
-	if len(prefix) > 8 && binary.LittleEndian.Uint64(prefix)>>40 == 0 && strings.IndexByte("{ \n\r\t", prefix[8]) >= 0 {
+	if len(prefix) <= 8 || strings.IndexByte("{ \n\r\t", prefix[8]) < 0 {
+		return checkpoint.No
+	}
+	switch n := binary.LittleEndian.Uint64(prefix); {
+	case n <= maxHeader:
 		return checkpoint.Certain
+	case n>>40 == 0:
+		return checkpoint.Likely
 	}
 	return checkpoint.No
 }

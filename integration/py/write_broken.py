@@ -143,7 +143,7 @@ def main():
     case("lfs.bin", "git-lfs pointer").write_text(
         "version https://git-lfs.github.com/spec/v1\noid sha256:" + "0" * 64 + "\nsize 438064459\n")
     unknown = "not a weight file that wfs knows"
-    case("model.gguf", unknown).write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 0, 0) + bytes(64))
+    case("model.gguf", "its header claims 9 tensors in 64 bytes").write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 9, 0) + bytes(64))
     good_path = out / "good.pt"
     with tarfile.open(case("speech.nemo", unknown, "model_weights.ckpt in it: unpack it first"), "w") as archive:
         archive.add(good_path, "./model_weights.ckpt")
