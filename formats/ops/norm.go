@@ -143,7 +143,7 @@ type normed struct {
 	n, each int64 // rows, and how many of them are kept together
 
 	mu    sync.Mutex
-	known lru.Cache[int64]
+	known lru.Cache[int64, byte]
 }
 
 // normsKept is the bytes of numbers that are kept, of mostKnown blocks at most.
