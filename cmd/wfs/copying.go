@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"wfs/formats/checkpoint"
 	"wfs/formats/export"
 	"wfs/formats/quantity"
 	"wfs/formats/safetensors"
@@ -155,15 +156,18 @@ func (c *copying) work(size int64) int64 {
 func (c *copying) options(p *progress) export.Options {
 	return export.Options{
 		Replace: c.opt.Force, Verify: c.opt.Verify, NoSync: c.opt.NoSync, Progress: p.add,
-		Check: func() error {
-			for s := range sources(c.plan.Opened()) {
-				if err := s.Verify(); err != nil {
-					return err
-				}
-			}
-			return nil
-		},
+		Check: func() error { return verifySources(c.plan.Opened()) },
 	}
+}
+
+// verifySources is an error where a source is no longer the one that was opened.
+func verifySources(models []*checkpoint.Model) error {
+	for s := range sources(models) {
+		if err := s.Verify(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // checkRoom refuses what does not fit. Of a sparse source nobody knows what it will take.

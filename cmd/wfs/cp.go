@@ -119,16 +119,12 @@ func (a *app) copy(opt *CopyOptions, from, dest string) error {
 	} else {
 		err = c.toFile(ctx, kind)
 	}
-	return a.copyError(err, from, dest)
+	return a.interrupted("cp", dest, a.copyError(err, from, dest))
 }
 
 // copyError is what a user is told of a copy that failed.
 func (a *app) copyError(err error, from, dest string) error {
-	var by interruption
 	switch {
-	case errors.As(err, &by):
-		a.complain(fmt.Errorf("cp: interrupted: %s is as it was", dest))
-		return exitError(128 + int(by.Signal))
 	case errors.Is(err, source.ErrStale):
 		return fmt.Errorf("%w, while it was copied to %s, which is as it was", err, dest)
 	case errors.Is(err, syscall.EROFS):
@@ -159,6 +155,17 @@ func interruptible() (ctx context.Context, stop func()) {
 		cancel(nil)
 		signal.Stop(signals)
 	}
+}
+
+// interrupted is the error of a command that writes dest. Where a signal has ended it, that is
+// said, and the exit code is the one of shells.
+func (a *app) interrupted(command, dest string, err error) error {
+	var by interruption
+	if !errors.As(err, &by) {
+		return err
+	}
+	a.complain(fmt.Errorf("%s: interrupted: %s is as it was", command, dest))
+	return exitError(128 + int(by.Signal))
 }
 
 // entries is a tree of files in the order in which they can be written: a directory before

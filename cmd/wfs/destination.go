@@ -56,55 +56,102 @@ func destinationOf(dest string) (destination, error) {
 	return toDir, nil
 }
 
-// checkDestination refuses a DEST that is in the way of its source, or that something is in
-// the way of. path is where it lies, links resolved.
-func checkDestination(models []*checkpoint.Model, dest string, kind destination, force bool) (path string, err error) {
-	path = plainName(dest)
-	info, err := os.Lstat(path)
-	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
-		if path, err = filepath.EvalSymlinks(path); err != nil {
-			return "", fmt.Errorf("%s: is a link to what is not there: name a file or directory", dest)
+// place is where a file or directory is to be written.
+type place struct {
+	// dest is what the user calls it, path where it lies, links resolved.
+	dest, path string
+	// now is what is there already, nil for nothing.
+	now fs.FileInfo
+}
+
+// placeOf finds the place of a DEST, which need not be there; its directory must.
+func placeOf(dest string) (place, error) {
+	p := place{dest: dest, path: plainName(dest)}
+	now, err := os.Lstat(p.path)
+	if err == nil && now.Mode()&fs.ModeSymlink != 0 {
+		if p.path, err = filepath.EvalSymlinks(p.path); err != nil {
+			return p, fmt.Errorf("%s: is a link to what is not there: name a file or directory", dest)
 		}
-		info, err = os.Lstat(path)
+		now, err = os.Lstat(p.path)
 	}
-	if errors.Is(err, fs.ErrNotExist) {
-		info, err = nil, nil
-		if _, err := os.Stat(filepath.Dir(path)); err != nil {
-			if errors.Is(err, fs.ErrNotExist) {
-				return "", fmt.Errorf("%s: no such directory: make it first (mkdir -p)", filepath.Dir(path))
-			}
-			return "", shortPath(err)
-		}
+	if err == nil {
+		p.now = now
+		return p, nil
 	}
-	if err != nil {
-		return "", shortPath(err)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return p, shortPath(err)
 	}
-	if info != nil {
-		for f := range sources(models) {
-			if now, err := os.Stat(f.Path()); err == nil && os.SameFile(info, now) {
-				return "", fmt.Errorf("%s: is the source itself (%s)", dest, f.Path())
+	if _, err := os.Stat(filepath.Dir(p.path)); errors.Is(err, fs.ErrNotExist) {
+		return p, fmt.Errorf("%s: no such directory: make it first (mkdir -p)", filepath.Dir(p.path))
+	} else if err != nil {
+		return p, shortPath(err)
+	}
+	return p, nil
+}
+
+// checkNotSource refuses a place that is the source, or one of its files, by whatever name.
+func (p place) checkNotSource(models []*checkpoint.Model, files iter.Seq[source.Source]) error {
+	if p.now != nil {
+		for f := range files {
+			if now, err := os.Stat(f.Path()); err == nil && os.SameFile(p.now, now) {
+				return fmt.Errorf("%s: is the source itself (%s)", p.dest, f.Path())
 			}
 		}
 	}
 	for _, m := range models {
-		if from, to := realPath(m.Path), realPath(path); from == to {
-			return "", fmt.Errorf("%s: is the source itself", dest)
-		} else if m.Dir != nil && inside(to, from) {
+		if realPath(m.Path) == realPath(p.path) {
+			return fmt.Errorf("%s: is the source itself", p.dest)
+		}
+	}
+	return nil
+}
+
+// checkFile refuses a place where there is no room for a file: no device, pipe or directory
+// is replaced, and a file only by force.
+func (p place) checkFile(force bool) error {
+	switch {
+	case p.now == nil:
+	case p.now.IsDir():
+		return fmt.Errorf("%s: is a directory: name a file in it", p.dest)
+	case !p.now.Mode().IsRegular():
+		return fmt.Errorf("%s: is not a regular file", p.dest)
+	case !force:
+		return fmt.Errorf("%s: is there already: --force replaces it", p.dest)
+	}
+	return nil
+}
+
+// checkDestination refuses a DEST of a copy that is in the way of its source, or that something
+// is in the way of. path is where it lies, links resolved.
+func checkDestination(models []*checkpoint.Model, dest string, kind destination, force bool) (path string, err error) {
+	p, err := placeOf(dest)
+	if err != nil {
+		return "", err
+	}
+	if err := p.checkNotSource(models, sources(models)); err != nil {
+		return "", err
+	}
+	to := realPath(p.path)
+	for _, m := range models {
+		if m.Dir != nil && inside(to, realPath(m.Path)) {
 			return "", fmt.Errorf("%s: lies inside the source %s: copy to another directory, or name a weight file as the SOURCE", dest, m.Path)
-		} else if kind == toDir && info != nil && info.IsDir() && inside(from, to) {
+		}
+	}
+	if kind == toFile {
+		return p.path, p.checkFile(force)
+	}
+	if p.now == nil {
+		return p.path, nil
+	}
+	if !p.now.IsDir() {
+		return "", fmt.Errorf("%s: is there and is not a directory", p.path)
+	}
+	for _, m := range models {
+		if inside(realPath(m.Path), to) {
 			return "", fmt.Errorf("%s: the source %s lies inside it: name a new directory", dest, m.Path)
 		}
 	}
-	switch {
-	case info == nil:
-	case kind == toDir && !info.IsDir():
-		return "", fmt.Errorf("%s: is there and is not a directory", path)
-	case kind == toFile && !info.Mode().IsRegular():
-		return "", fmt.Errorf("%s: is not a regular file", dest)
-	case kind == toFile && !force:
-		return "", fmt.Errorf("%s: is there already (--force replaces it)", dest)
-	}
-	return path, nil
+	return p.path, nil
 }
 
 // checkReplaced refuses a directory that holds what the copy does not: that would be lost.

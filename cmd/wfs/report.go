@@ -1,20 +1,20 @@
 package main
 
 import (
-	"bufio"
+	"bytes"
+	"cmp"
 	"context"
-	"fmt"
-	"io"
-	"os"
-	"os/signal"
+	"iter"
 	"path/filepath"
-	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"wfs/formats/audit"
+	"wfs/formats/export"
 	"wfs/formats/report"
+	"wfs/formats/segment"
+	"wfs/formats/source"
 	"wfs/formats/view"
 )
 
@@ -65,7 +65,7 @@ of zeros, or values beyond six standard deviations.`,
 		Example: `
   wfs report model.pt                     # writes model.pt.report.html
   wfs report --stats -o bert.html ~/models/bert`,
-		Annotations:       exitCodes(usualExitCodes),
+		Annotations:       exitCodes(usualExitCodes + ", 128 and the signal's number when interrupted"),
 		ValidArgsFunction: completeArgs(cobra.ShellCompDirectiveDefault),
 		Args:              func(_ *cobra.Command, args []string) error { return opt.Validate(args) },
 		RunE:              func(_ *cobra.Command, args []string) error { return a.report(opt, args[0]) },
@@ -75,19 +75,25 @@ of zeros, or values beyond six standard deviations.`,
 	return cmd
 }
 
-func (a *app) report(opt *ReportOptions, source string) error {
+func (a *app) report(opt *ReportOptions, from string) error {
 	output := opt.Output
 	if output == "" {
-		output = filepath.Base(absolutePath(source)) + ".report.html"
+		output = filepath.Base(absolutePath(from)) + ".report.html"
 	}
-	if _, err := os.Lstat(output); err == nil && output != "-" && !opt.Force {
-		return fmt.Errorf("%s is there already: --force replaces it", output)
-	}
-	plan, err := opt.open(source)
+	plan, err := opt.open(from)
 	if err != nil {
 		return err
 	}
 	defer plan.Close()
+	var to place
+	if output != stdout {
+		if to, err = placeOf(output); err == nil {
+			err = cmp.Or(to.checkNotSource(plan.Opened(), exceptPages(sources(plan.Opened()))), to.checkFile(opt.Force))
+		}
+		if err != nil {
+			return err
+		}
+	}
 	a.printNotes(plan.Notes())
 	page := report.Options{}
 	if plan.MayUnpickle() {
@@ -95,18 +101,36 @@ func (a *app) report(opt *ReportOptions, source string) error {
 	}
 	if opt.Stats {
 		if page.Stats, page.Notes, err = a.measure(opt, plan); err != nil {
-			return err
+			return a.interrupted("report", output, err)
 		}
 	}
-	if output == "-" {
+	if output == stdout {
 		return report.Write(a.stdout, plan, page)
 	}
-	return writeFile(output, opt.Force, func(w io.Writer) error { return report.Write(w, plan, page) })
+	var written bytes.Buffer
+	if err := report.Write(&written, plan, page); err != nil {
+		return err
+	}
+	return export.Write(context.Background(), to.path, export.File{Data: segment.Literal(written.Bytes())}, export.Options{
+		Replace: opt.Force, Check: func() error { return verifySources(plan.Opened()) },
+	})
+}
+
+// exceptPages is files without the pages among them: that of a directory may lie in it, and
+// is a file of the model from then on.
+func exceptPages(files iter.Seq[source.Source]) iter.Seq[source.Source] {
+	return func(yield func(source.Source) bool) {
+		for f := range files {
+			if filepath.Ext(f.Path()) != ".html" && !yield(f) {
+				return
+			}
+		}
+	}
 }
 
 // measure reads all tensors, twice.
 func (a *app) measure(opt *ReportOptions, plan *view.Plan) (stats report.Stats, skipped []string, err error) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible()
 	defer stop()
 	total := int64(0)
 	for _, t := range plan.Shown.Tensors() {
@@ -118,39 +142,7 @@ func (a *app) measure(opt *ReportOptions, plan *view.Plan) (stats report.Stats, 
 	defer p.stop()
 	stats, skipped, err = report.Measure(ctx, plan, p.add)
 	if ctx.Err() != nil {
-		return nil, nil, fmt.Errorf("interrupted: nothing is written")
+		return nil, nil, context.Cause(ctx)
 	}
 	return stats, skipped, err
-}
-
-// writeFile writes a file that is complete or not there: under another name in the same
-// directory, until it is.
-func writeFile(path string, force bool, write func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return shortPath(err)
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
-	w := bufio.NewWriterSize(f, 1<<16)
-	if err := write(w); err != nil {
-		return err
-	}
-	if err := w.Flush(); err != nil {
-		return shortPath(err)
-	}
-	if err := f.Chmod(0o644); err != nil {
-		return shortPath(err)
-	}
-	if err := f.Close(); err != nil {
-		return shortPath(err)
-	}
-	if _, err := os.Lstat(path); err == nil && !force {
-		return fmt.Errorf("%s is there already: --force replaces it", path)
-	}
-	return os.Rename(f.Name(), path)
 }

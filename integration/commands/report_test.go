@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"bytes"
 	"fmt"
 	"image/png"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -115,5 +117,82 @@ func TestReport(t *testing.T) {
 	mount := harness.Mount(t, source)
 	if shown := harness.ReadFile(t, mount, "meta", "report.html"); string(shown) != string(first) {
 		t.Error("a mount shows another page")
+	}
+}
+
+// TestReportPlaces tries what no page is to replace, even by force.
+func TestReportPlaces(t *testing.T) {
+	dir := t.TempDir()
+	model := filepath.Join(dir, "model")
+	harness.Must(t, os.Mkdir(model, 0o755))
+	in := func(elements ...string) string { return filepath.Join(append([]string{dir}, elements...)...) }
+	weights, config, page := in("model", "pytorch_model.bin"), in("model", "config.json"), in("model", "page.html")
+	before := harness.ReadFile(t, harness.Small(t))
+	harness.Must(t, os.WriteFile(weights, before, 0o644))
+	harness.Must(t, os.WriteFile(config, []byte("{}"), 0o644))
+	harness.Must(t, os.Link(weights, in("hard.html")))
+	harness.Must(t, os.Symlink(weights, in("soft.html")))
+	harness.Must(t, os.Symlink(page, in("page.html")))
+	harness.Must(t, syscall.Mkfifo(in("fifo"), 0o600))
+	for _, c := range []struct{ output, source, want string }{
+		{weights, weights, "is the source itself"},
+		{in("hard.html"), weights, "is the source itself"},
+		{in("soft.html"), weights, "is the source itself"},
+		{weights, model, "is the source itself"},
+		{config, model, "is the source itself"},
+		{"/dev/null", weights, "is not a regular file"},
+		{in("fifo"), weights, "is not a regular file"},
+		{dir, weights, "is a directory"},
+		{in("page.html"), model, "is a link to what is not there"},
+	} {
+		harness.Refused(t, []string{"report", "--force", "-o", c.output, c.source}, c.output, c.want)
+	}
+	if after := harness.ReadFile(t, weights); string(after) != string(before) {
+		t.Error("the source is another")
+	}
+	// In a source that is a directory a page is welcome, and by a link it is replaced.
+	for _, output := range []string{page, in("page.html")} {
+		if r := harness.WFS(t, "report", "--force", "-o", output, model); r.Code != 0 {
+			t.Error(r.Stderr)
+		}
+	}
+	if info, err := os.Lstat(in("page.html")); err != nil || info.Mode()&os.ModeSymlink == 0 {
+		t.Errorf("the link has become %v, %v", info, err)
+	}
+}
+
+// TestReportInterrupted ends a report while it reads its source: nothing is left.
+func TestReportInterrupted(t *testing.T) {
+	source, page := harness.Large(t), filepath.Join(t.TempDir(), "page.html")
+	device, faults := harness.FailingDevice(t, filepath.Dir(source))
+	read := make(chan struct{}, 1)
+	faults.Set(func(_ string, off int64) harness.Fault {
+		const middle = (harness.LargeTensors-1)*4<<20 + 2<<20 // of the last tensor: what is read to open the file lies elsewhere
+		if off < middle || off >= middle+1<<20 {
+			return harness.Fault{}
+		}
+		select {
+		case read <- struct{}{}:
+		default:
+		}
+		return harness.Fault{Delay: 300 * time.Millisecond} // the signal arrives meanwhile
+	})
+	cmd := harness.Command("report", "--stats", "-o", page, filepath.Join(device, filepath.Base(source)))
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	harness.Start(t, cmd)
+	select {
+	case <-read:
+	case <-time.After(time.Minute):
+		t.Error("it reads nothing")
+	}
+	harness.Must(t, cmd.Process.Signal(os.Interrupt))
+	harness.WaitFor(cmd, time.Minute)
+	if code := cmd.ProcessState.ExitCode(); code != 128+int(syscall.SIGINT) {
+		t.Errorf("exit code %d", code)
+	}
+	harness.CheckOneLine(t, harness.Result{Stderr: stderr.String()}, "report: interrupted", page)
+	if left := names(t, filepath.Dir(page)); len(left) > 0 {
+		t.Errorf("left: %q", left)
 	}
 }
