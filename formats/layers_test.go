@@ -12,6 +12,7 @@ import (
 var layers = [][]string{
 	{"formats/internal/lru", "formats/internal/sequential", "formats/internal/transpose", "formats/keys", "formats/quantity", "formats/segment"},
 	{"formats/deflate", "formats/export", "formats/source"},
+	{"formats/source/blocks"},
 	{"formats/checkpoint", "formats/zip", "formats/pickle", "formats/hdf5"},
 	{"formats/ops/ggml"},
 	{"formats/digest", "formats/npy", "formats/ops", "formats/safetensors", "formats/torch", "formats/gguf", "formats/keras", "formats/huggingface", "formats/internal/readertest", "formats/internal/toy"},
