@@ -41,7 +41,7 @@ type Cache struct {
 	requests, fetched atomic.Int64
 
 	mu     sync.Mutex // never held while anything is read or written
-	memory lru.Cache[key]
+	memory lru.Cache[key, byte]
 
 	disk    slabs
 	writing sync.Mutex // guards what follows
