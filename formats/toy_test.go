@@ -8,6 +8,7 @@ import (
 
 	"wfs/formats/checkpoint"
 	"wfs/formats/internal/toy"
+	"wfs/formats/rules"
 	"wfs/formats/source"
 	"wfs/formats/tree"
 	"wfs/formats/view"
@@ -29,7 +30,7 @@ func TestToy(t *testing.T) {
 	}
 	model := checkpoint.Single(path, c)
 	defer model.Close()
-	plan, err := view.New(model, view.Rules{Root: "layer"})
+	plan, err := view.New(model, view.Rules{File: &rules.File{Root: rules.Flag("--root", "layer")}})
 	if err != nil {
 		t.Fatal(err)
 	}

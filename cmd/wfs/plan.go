@@ -1,9 +1,13 @@
 package main
 
 import (
+	"errors"
+	"io"
 	"iter"
+	"os"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -12,6 +16,7 @@ import (
 	"wfs/formats"
 	"wfs/formats/checkpoint"
 	"wfs/formats/quantity"
+	"wfs/formats/rules"
 	"wfs/formats/safetensors"
 	"wfs/formats/source"
 	"wfs/formats/tree"
@@ -32,11 +37,15 @@ func checkLayout(layout string) error {
 // command that opens a source embeds them: a rule is a field, a flag and a line of rules
 // here, and then each command has it.
 type ViewOptions struct {
+	View             string
 	Root             string
 	Dequantize       string
+	Rename           []string
+	Lora             []string
 	Include, Exclude []string
 	DType            string
 	Keep             []string
+	Overflow         string
 	Tied             string
 	ShardSize        string
 	MergeShards      bool
@@ -44,13 +53,17 @@ type ViewOptions struct {
 
 // AddFlags registers the flags. What is set already is their default.
 func (o *ViewOptions) AddFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&o.View, "view", o.View, "`file` of rules for the view (TOML; wfs view tells more); flags add to it")
 	flags.StringVar(&o.Root, "root", o.Root, "`key` of the state dict that the view takes; . takes everything")
 	flags.StringVar(&o.Dequantize, "dequantize", o.Dequantize, "show quantized weights as plain ones; =f32, =f16 or =bf16 says which `dtype`")
-	flags.Lookup("dequantize").NoOptDefVal = "auto"
+	flags.Lookup("dequantize").NoOptDefVal = ownDType
+	flags.StringArrayVar(&o.Rename, "rename", o.Rename, "`rule` that gives keys other names: s/REGEX/NEW/, strip:PREFIX (repeatable)")
+	flags.StringArrayVar(&o.Lora, "lora", o.Lora, "`adapter` to merge into the weights, and its weight: DIR, FILE, DIR:0.7 (repeatable)")
 	flags.StringArrayVar(&o.Include, "include", o.Include, "`pattern` of the keys that the view has (repeatable)")
 	flags.StringArrayVar(&o.Exclude, "exclude", o.Exclude, "`pattern` of keys that the view lacks (repeatable)")
 	flags.StringVar(&o.DType, "dtype", o.DType, "cast floating-point tensors to this `dtype`: f32, bf16, f16, f8_e4m3 or f8_e5m2")
 	flags.StringArrayVar(&o.Keep, "keep", o.Keep, "`pattern` of keys that --dtype leaves as they are (repeatable)")
+	flags.StringVar(&o.Overflow, "overflow", o.Overflow, "what --dtype f8_e4m3 makes of numbers that are too `large`: saturate (as torch does) or nan")
 	flags.StringVar(&o.Tied, "tied", o.Tied, "keep, or drop all names but the first of tied tensors")
 	flags.StringVar(&o.ShardSize, "shard-size", o.ShardSize, "split the view into files of this `size` of tensors: 5GB, 512MiB")
 	flags.BoolVar(&o.MergeShards, "merge-shards", o.MergeShards, "make one file of the shards of the source")
@@ -60,6 +73,7 @@ func (o *ViewOptions) AddFlags(flags *pflag.FlagSet) {
 func (o *ViewOptions) completeFlags(cmd *cobra.Command) {
 	completeFlag(cmd, "root", completeRoot)
 	completeFlag(cmd, "dtype", cobra.FixedCompletions([]string{"bf16", "f16", "f32", "f8_e4m3", "f8_e5m2"}, cobra.ShellCompDirectiveNoFileComp))
+	completeFlag(cmd, "overflow", cobra.FixedCompletions([]string{rules.Saturate, rules.NaN}, cobra.ShellCompDirectiveNoFileComp))
 	completeFlag(cmd, "tied", cobra.FixedCompletions([]string{"keep", "drop"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
@@ -69,42 +83,118 @@ func (o *ViewOptions) Validate() error {
 	return err
 }
 
-// castable are the dtypes that --dtype takes.
-var castable = map[string]checkpoint.DType{
-	"f32": checkpoint.F32, "float32": checkpoint.F32, "bf16": checkpoint.BF16, "bfloat16": checkpoint.BF16, "f16": checkpoint.F16, "float16": checkpoint.F16,
-	"f8_e4m3": checkpoint.F8E4M3, "float8_e4m3fn": checkpoint.F8E4M3, "f8_e5m2": checkpoint.F8E5M2, "float8_e5m2": checkpoint.F8E5M2,
+// rules is what the file of rules and the flags ask of a view.
+func (o *ViewOptions) rules() (view.Rules, error) {
+	f, err := o.flags()
+	if err == nil && o.View != "" {
+		var file *rules.File
+		if file, err = readRules(o.View); err == nil {
+			f = file.With(f)
+		}
+	}
+	if err == nil && len(f.CastKeep) > 0 && !f.Cast.Set {
+		err = usagef("--keep is for --dtype, which is not given")
+	}
+	if err == nil && f.ShardSize.Set && f.Merge.Value {
+		err = usagef("--shard-size splits the view, and --merge-shards makes one file: take one of them")
+	}
+	return view.Rules{File: f, Open: formats.Open}, err
 }
 
-// rules is what the flags ask of a view.
-func (o *ViewOptions) rules() (view.Rules, error) {
-	r := view.Rules{Root: o.Root, Select: view.Select{Include: o.Include, Exclude: o.Exclude}, DropTied: o.Tied == "drop"}
-	r.Keep, r.Merge = o.Keep, o.MergeShards
-	if o.Dequantize != "" {
-		r.Dequantize.Wanted, r.Dequantize.To = true, castable[strings.ToLower(o.Dequantize)]
-		if to := r.Dequantize.To; to.Bits() == 8 || to == checkpoint.Invalid && o.Dequantize != "auto" {
-			return r, usagef("--dequantize is for f32, f16 or bf16, not %q", o.Dequantize)
+// flags is the rules that flags make.
+func (o *ViewOptions) flags() (*rules.File, error) {
+	f := &rules.File{
+		Include: rules.Globs("--include", o.Include), Exclude: rules.Globs("--exclude", o.Exclude), CastKeep: rules.Globs("--keep", o.Keep),
+	}
+	if o.Root != "" {
+		f.Root = rules.Flag("--root", o.Root)
+	}
+	for _, text := range o.Rename {
+		r, err := rules.ParseRename("--rename", text)
+		if err != nil {
+			return nil, usagef("%v", err)
 		}
+		f.Renames = append(f.Renames, r)
+	}
+	for _, text := range o.Lora {
+		f.Loras = append(f.Loras, parseLora(text))
 	}
 	if o.DType != "" {
-		if r.Cast.To = castable[strings.ToLower(o.DType)]; r.Cast.To == checkpoint.Invalid {
-			return r, usagef("--dtype is f32, bf16, f16, f8_e4m3 or f8_e5m2, not %q", o.DType)
+		to, err := rules.DType(o.DType)
+		if err != nil {
+			return nil, usagef("--dtype: %v", err)
 		}
-	} else if len(o.Keep) > 0 {
-		return r, usagef("--keep is for --dtype, which is not given")
+		f.Cast = rules.Flag("--dtype", to)
 	}
-	if o.Tied != "" && o.Tied != "keep" && o.Tied != "drop" {
-		return r, usagef("--tied is keep or drop, not %q", o.Tied)
+	if o.Dequantize != "" {
+		to, err := checkpoint.Invalid, error(nil)
+		if o.Dequantize != ownDType {
+			to, err = rules.DType(o.Dequantize)
+		}
+		if err != nil || to.Bits() == 8 {
+			return nil, usagef("--dequantize is for f32, f16 or bf16, not %q", o.Dequantize)
+		}
+		f.Dequantize = rules.Flag("--dequantize", to)
+	}
+	switch o.Overflow {
+	case "":
+	case rules.Saturate, rules.NaN:
+		f.Overflow = rules.Flag("--overflow", o.Overflow)
+	default:
+		return nil, usagef("--overflow is saturate or nan, not %q", o.Overflow)
+	}
+	switch o.Tied {
+	case "":
+	case rules.Keep, rules.Drop:
+		f.Tied = rules.Flag("--tied", o.Tied)
+	default:
+		return nil, usagef("--tied is keep or drop, not %q", o.Tied)
 	}
 	if o.ShardSize != "" {
-		var err error
-		if r.Size, err = quantity.ParseBytes(o.ShardSize); err != nil {
-			return r, usagef("--shard-size: %v", err)
+		size, err := quantity.ParseBytes(o.ShardSize)
+		if err == nil && size == 0 {
+			err = errors.New("a file holds more than 0 bytes")
 		}
-		if r.Size == 0 || o.MergeShards {
-			return r, usagef("--shard-size is more than 0, and not for --merge-shards, which makes one file")
+		if err != nil {
+			return nil, usagef("--shard-size: %v", err)
+		}
+		f.ShardSize = rules.Flag("--shard-size", size)
+	}
+	if o.MergeShards {
+		f.Merge = rules.Flag("--merge-shards", true)
+	}
+	return f, nil
+}
+
+// ownDType is --dequantize without a dtype.
+const ownDType = "auto"
+
+// parseLora reads ADAPTER or ADAPTER:WEIGHT.
+func parseLora(text string) rules.Lora {
+	l := rules.Lora{Path: text, Weight: 1, Pos: rules.Pos{Name: "--lora"}}
+	if i := strings.LastIndexByte(text, ':'); i > 0 {
+		if w, err := strconv.ParseFloat(text[i+1:], 64); err == nil {
+			l.Path, l.Weight = text[:i], w
 		}
 	}
-	return r, nil
+	return l
+}
+
+// maxRules bounds a file of rules: Parse has a bound of its own for what one means.
+const maxRules = 16 << 20
+
+// readRules reads a file of rules.
+func readRules(path string) (*rules.File, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, shortPath(err)
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, maxRules+1))
+	if err != nil {
+		return nil, shortPath(err)
+	}
+	return rules.Parse(path, text)
 }
 
 // changed reports whether the flags ask for another view than that of the source alone:

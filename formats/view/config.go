@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path"
 	"slices"
 
 	"wfs/formats/checkpoint"
 	"wfs/formats/ops"
+	"wfs/formats/quantized"
 	"wfs/formats/segment"
 	"wfs/formats/source"
 )
@@ -21,27 +21,38 @@ const maxConfig = 16 << 20
 // configName is what transformers and diffusers call the configuration of a model.
 const configName = "config.json"
 
-// configs makes the configurations of the view's directories true: the dtype of the weights,
-// where the view has another. Everything else stays as it was, to the byte.
-func (d *deriving) configs(model *checkpoint.Model) {
-	if d.rules.Cast.To == checkpoint.Invalid {
-		return
+// config is the text of the configuration beside the weights of a set, nil where there is
+// none.
+func (d *deriving) config(set Set) ([]byte, error) {
+	for _, f := range d.plan.Model.Files {
+		if f.Path == set.Join(configName) {
+			text, err := readConfig(f.Source)
+			if err != nil {
+				err = fmt.Errorf("%s: %w", f.Path, err)
+			}
+			return text, err
+		}
 	}
-	dtype := d.rules.Cast.To.Torch()
+	return nil, nil
+}
+
+// configs makes the configurations of the view's directories true: of what dtype the weights
+// are, whether they are quantized, and whether the embeddings are tied. Everything else
+// stays as it was, to the byte.
+func (d *deriving) configs(model *checkpoint.Model) {
 	model.Files = slices.Clone(model.Files)
 	for i, f := range model.Files {
-		if path.Base(f.Path) != configName || !slices.ContainsFunc(model.Sets, func(s *checkpoint.Set) bool { return s.Join(configName) == f.Path }) {
+		at := slices.IndexFunc(d.plan.Sets, func(s Set) bool { return s.Join(configName) == f.Path })
+		if at < 0 {
 			continue
 		}
 		text, err := readConfig(f.Source)
 		changed := text
+		if plain := d.plain[f.Path]; err == nil && plain != checkpoint.Invalid {
+			changed, err = quantized.PlainConfig(text, plain)
+		}
 		if err == nil {
-			changed, err = edit(text, func(key string, value json.Token) (string, bool) {
-				if was, ok := value.(string); ok && (key == "torch_dtype" || key == "dtype") && isFloat(was) && was != dtype {
-					return fmt.Sprintf("%q", dtype), true
-				}
-				return "", false
-			})
+			changed, err = edit(changed, d.truth(d.sets[at]))
 		}
 		if err != nil {
 			d.plan.note(fmt.Sprintf("%s is shown as it is: %v", f.Path, err))
@@ -49,9 +60,44 @@ func (d *deriving) configs(model *checkpoint.Model) {
 		}
 		if !bytes.Equal(changed, text) {
 			model.Files[i].Source = source.NewMemory(f.Source.Path(), segment.Literal(changed), f.Source)
-			d.plan.note(fmt.Sprintf("%s is made for the view: it says %s", f.Path, dtype))
+			d.plan.note(f.Path + " is made for the view: it says what its weights are")
 		}
 	}
+}
+
+// truth is what a configuration has to say of tensors where it says something else.
+func (d *deriving) truth(nodes []*node) func(key string, value json.Token) (string, bool) {
+	dtype := ""
+	if d.rules.Cast.Set {
+		dtype = d.rules.Cast.Value.Torch()
+	}
+	apart := cameApart(nodes)
+	return func(key string, value json.Token) (string, bool) {
+		switch was := value.(type) {
+		case string:
+			if dtype != "" && (key == "torch_dtype" || key == "dtype") && isFloat(was) && was != dtype {
+				return fmt.Sprintf("%q", dtype), true
+			}
+		case bool:
+			if key == "tie_word_embeddings" && was && apart {
+				return "false", true
+			}
+		}
+		return "", false
+	}
+}
+
+// cameApart reports whether tensors that were tied in the source are two in the view.
+func cameApart(nodes []*node) bool {
+	made := map[*checkpoint.Tensor]string{}
+	for _, n := range nodes {
+		of := n.of.Canonical()
+		if before, ok := made[of]; ok && before != n.made {
+			return true
+		}
+		made[of] = n.made
+	}
+	return false
 }
 
 func readConfig(src source.Source) ([]byte, error) {

@@ -2,61 +2,87 @@ package view
 
 import (
 	"encoding/json"
-	"fmt"
+	"slices"
 
 	"wfs/formats/checkpoint"
 	"wfs/formats/ops"
 	"wfs/formats/quantity"
+	"wfs/formats/quantized"
+	"wfs/formats/source"
 )
-
-// Dequantize has quantized weights shown as the floating-point numbers that they stand for.
-type Dequantize struct {
-	Wanted bool
-	// To is the dtype: F32, F16 or BF16. Invalid is what the configuration of the model says,
-	// or else BF16.
-	To checkpoint.DType
-}
 
 // dequantize makes plain tensors of those that are quantized.
 func (d *deriving) dequantize() error {
-	if !d.rules.Dequantize.Wanted {
+	if !d.rules.Dequantize.Set {
 		return nil
 	}
-	count := 0
-	for i, nodes := range d.sets {
-		to := d.rules.Dequantize.To
-		if to == checkpoint.Invalid {
-			to = dtypeOf(d.config(d.plan.Sets[i]))
+	wanted, count := d.rules.Dequantize.Value, 0
+	for i, set := range d.plan.Sets {
+		config, err := d.config(set)
+		if err != nil {
+			return err
 		}
-		for _, n := range nodes {
+		groups, err := d.groups(i, config, wanted)
+		if err != nil {
+			return fault(d.rules.Dequantize.Pos, "%v", err)
+		}
+		count += len(groups)
+		to := wanted
+		if to == checkpoint.Invalid {
+			to = dtypeOf(config)
+		}
+		for _, n := range d.sets[i] {
 			if from := n.array.DType; from.Bits() == 0 && ops.Casts(from, to) {
-				array, err := n.array.To(to)
-				if err != nil {
-					return fmt.Errorf("%.200q: %w", n.key, err)
+				if n.array, err = n.array.To(to); err != nil {
+					return fault(d.rules.Dequantize.Pos, "%.200q: %v", n.key, err)
 				}
-				n.array = array
-				n.by(fmt.Sprintf("dequantized from %s", from))
+				n.by("dequantized from " + from.String())
 				count++
 			}
 		}
+		if len(groups) > 0 {
+			d.plain[set.Join(configName)] = groups[0].DType
+		}
 	}
 	if count == 0 {
-		return fmt.Errorf("--dequantize: no tensor is quantized in a way that wfs knows")
+		return fault(d.rules.Dequantize.Pos, "no tensor is quantized in a way that wfs knows")
 	}
-	d.plan.note(quantity.Of(count, "tensor") + " are dequantized in the view")
+	d.plan.note(quantity.Of(count, "quantized tensor") + " shown as plain numbers")
 	return nil
 }
 
-// config is the text of the configuration beside the weights of a set, nil for none.
-func (d *deriving) config(set Set) []byte {
-	for _, f := range d.plan.Model.Files {
-		if f.Path == set.Join(configName) {
-			if text, err := readConfig(f.Source); err == nil {
-				return text
+// groups puts a plain tensor in the place of the parts of each one that is quantized.
+func (d *deriving) groups(i int, config []byte, to checkpoint.DType) ([]quantized.Group, error) {
+	nodes := d.sets[i]
+	entries, index := make([]checkpoint.Entry, len(nodes)), make(map[string]int, len(nodes))
+	for k, n := range nodes {
+		entries[k], index[n.key] = checkpoint.Entry{Key: n.key, Tensor: n.of}, k
+	}
+	groups, err := quantized.Find(entries, config, to)
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range groups {
+		first := len(nodes)
+		made := &node{key: g.Key, array: g.Array, made: "dequantized from " + g.What}
+		var sources []source.Source
+		for _, key := range g.Inputs {
+			k := index[key]
+			made.from = append(made.from, nodes[k].from...)
+			sources = append(sources, nodes[k].sources...)
+			if k < first {
+				first = k
+				made.of, made.shard = nodes[k].of, nodes[k].shard
 			}
 		}
+		made.sources = unique(sources)
+		for _, key := range g.Inputs {
+			nodes[index[key]] = nil
+		}
+		nodes[first] = made
 	}
-	return nil
+	d.sets[i] = slices.DeleteFunc(nodes, func(n *node) bool { return n == nil })
+	return groups, nil
 }
 
 // dtypeOf is the dtype that a configuration of transformers says its weights have, or BF16.

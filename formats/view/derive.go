@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"slices"
 
+	"wfs/formats/adapter"
 	"wfs/formats/checkpoint"
 	"wfs/formats/keys"
 	"wfs/formats/ops"
+	"wfs/formats/rules"
 	"wfs/formats/source"
 )
 
@@ -40,21 +42,24 @@ type deriving struct {
 	plan  *Plan
 	rules Rules
 	sets  [][]*node // a list for each set of the plan
+	// others are what the rules name besides the source.
+	others
+	// renamed are the tensors under the names that they have before rules make others of them.
+	renamed []adapter.Base
+	// plain is the dtype of weights that were dequantized, by the path of their configuration.
+	plain map[string]checkpoint.DType
 }
 
 // derive makes the model that rules make of what the plan's roots take.
-func (p *Plan) derive(rules Rules) error {
-	d := &deriving{plan: p, rules: rules}
+func (p *Plan) derive(r Rules) error {
+	d := &deriving{plan: p, rules: r, plain: map[string]checkpoint.DType{}}
 	for _, set := range p.Sets {
 		d.sets = append(d.sets, nodesOf(set))
 	}
-	for _, step := range []func() error{d.dequantize, d.selectKeys, d.cast, d.settleTies} {
+	for _, step := range []func() error{d.openOthers, d.dequantize, d.rewrite, d.merge, d.selectKeys, d.cast, d.settleTies, d.shown} {
 		if err := step(); err != nil {
-			return fmt.Errorf("%s: %w", p.Model.Path, err)
+			return named(p.Model.Path, err)
 		}
-	}
-	if err := d.shown(); err != nil {
-		return fmt.Errorf("%s: %w", p.Model.Path, err)
 	}
 	return nil
 }
@@ -63,10 +68,10 @@ func nodesOf(set Set) []*node {
 	var nodes []*node
 	for i, s := range set.Shards {
 		made := make([]node, len(set.Files[i].Entries))
+		sources := []source.Source{s.Source}
 		for k, e := range set.Files[i].Entries {
-			n := &made[k]
-			*n = node{key: e.Key, array: ops.Of(e.Tensor), of: e.Tensor, from: []string{e.Tensor.Key}, shard: i, sources: []source.Source{s.Source}}
-			nodes = append(nodes, n)
+			made[k] = node{key: e.Key, array: ops.Of(e.Tensor), of: e.Tensor, from: []string{e.Tensor.Key}, shard: i, sources: sources}
+			nodes = append(nodes, &made[k])
 		}
 	}
 	return nodes
@@ -84,15 +89,145 @@ func (d *deriving) each(f func(set Set, n *node) error) error {
 	return nil
 }
 
-// takes reports whether patterns pick a tensor, by its key or by that with its set.
-func takes(s *keys.Selection, set Set, key string) bool {
-	return s.Takes(key) || set.Place() != "" && s.Takes(set.Qualify(key))
+// rewrite carries out the renames and the rules for tensors.
+func (d *deriving) rewrite() error {
+	if len(d.rules.Renames)+len(d.rules.Tensors) == 0 {
+		return nil
+	}
+	var nodes []*node
+	var named []rules.Key
+	index := map[string]int{}
+	for i, set := range d.plan.Sets {
+		index[set.Place()] = i
+		for _, n := range d.sets[i] {
+			nodes = append(nodes, n)
+			named = append(named, rules.Key{Name: n.key, Set: set.Place(), Array: n.array})
+		}
+		d.sets[i] = nil
+	}
+	if len(d.adapters) > 0 {
+		alone := rules.File{Renames: d.rules.Renames}
+		results, err := alone.Apply(named, environment{d})
+		if err != nil {
+			return err
+		}
+		for _, r := range results {
+			d.renamed = append(d.renamed, adapter.Base{Key: r.Name, Set: r.Set, Array: r.Array})
+		}
+	}
+	results, err := d.rules.Apply(named, environment{d})
+	if err != nil {
+		return err
+	}
+	if err := d.unmerged(); err != nil {
+		return err
+	}
+	for i := range results {
+		r := &results[i]
+		at := index[r.Set]
+		d.sets[at] = append(d.sets[at], d.result(r, nodes))
+	}
+	return nil
 }
 
-// unused is an error that names the first pattern that picked nothing.
-func (d *deriving) unused(s *keys.Selection, flag string) error {
-	pattern, ok := s.Unused()
-	if !ok {
+// result is the tensor that rules made of nodes.
+func (d *deriving) result(r *rules.Result, nodes []*node) *node {
+	n := *nodes[r.Inputs[0][0]]
+	n.key = r.Name
+	if r.Rule == nil {
+		return &n
+	}
+	n.array, n.from, n.sources = r.Array, nil, nil
+	for _, inputs := range r.Inputs {
+		for _, i := range inputs {
+			n.from = append(n.from, nodes[i].from...)
+			n.sources = append(n.sources, nodes[i].sources...)
+		}
+	}
+	n.sources = unique(n.sources)
+	if len(r.Rule.Steps) > 0 && !r.Rule.Alias {
+		n.sources = append(n.sources, d.sources...) // it may be made of any of them
+		n.by(fmt.Sprintf("made by %s (%s), output %d, %v", r.Rule.Text(), r.Rule.Pos, r.Output, r.Bindings))
+	}
+	return &n
+}
+
+// cast gives floating-point tensors their dtype.
+func (d *deriving) cast() error {
+	if !d.rules.Cast.Set {
+		return nil
+	}
+	to := d.rules.Cast.Value
+	keep := pick(d.rules.CastKeep)
+	err := d.each(func(set Set, n *node) error {
+		from := n.array.DType
+		if from == to || from.Bits() == 0 || !ops.Casts(from, to) || keep.some() && keep.takes(set, n.key) {
+			return nil
+		}
+		array, err := n.array.To(to)
+		if err != nil {
+			return fault(d.rules.Cast.Pos, "%.200q: %v", n.key, err)
+		}
+		n.array = array
+		n.by("cast to " + to.String())
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return d.unused(keep)
+}
+
+// tie is what tied tensors of a view have in common.
+type tie struct {
+	of   *checkpoint.Tensor
+	made string
+}
+
+func (n *node) tie() tie { return tie{n.of.Canonical(), n.made} }
+
+// settleTies leaves out tied tensors where the user wants none.
+func (d *deriving) settleTies() error {
+	if d.rules.Tied.Value != rules.Drop {
+		return nil
+	}
+	for i, nodes := range d.sets {
+		seen := map[tie]bool{}
+		d.sets[i] = slices.DeleteFunc(nodes, func(n *node) bool {
+			again := seen[n.tie()]
+			seen[n.tie()] = true
+			return again
+		})
+	}
+	return nil
+}
+
+// picked is the tensors that globs of rules pick, by their keys in the view or by those with
+// the directory of their set in front ("unet/conv_in.weight").
+type picked struct {
+	globs []rules.Glob
+	*keys.Selection
+}
+
+func pick(globs []rules.Glob) picked {
+	var patterns []string
+	for _, g := range globs {
+		patterns = append(patterns, g.Text)
+	}
+	return picked{globs, keys.Select(patterns)}
+}
+
+// some reports whether there is a pattern at all.
+func (p picked) some() bool { return len(p.globs) > 0 }
+
+func (p picked) takes(set Set, key string) bool {
+	return p.Takes(key) || set.Place() != "" && p.Takes(set.Qualify(key))
+}
+
+// unused is an error at the first pattern that picked nothing.
+func (d *deriving) unused(p picked) error {
+	pattern, ok := p.Unused()
+	if !ok || !p.some() {
 		return nil
 	}
 	near := keys.Nearest(pattern, func(yield func(string) bool) {
@@ -108,88 +243,33 @@ func (d *deriving) unused(s *keys.Selection, flag string) error {
 	if len(near) > 0 {
 		what = fmt.Sprintf(": did you mean %s?", keys.Visible(near[0]))
 	}
-	return fmt.Errorf("%s %q matches no tensor of the view%s", flag, pattern, what)
+	at := p.globs[slices.IndexFunc(p.globs, func(g rules.Glob) bool { return g.Text == pattern })].Pos
+	return fault(at, "%q matches no tensor of the view%s", pattern, what)
 }
 
 // selectKeys leaves out what the user does not want.
 func (d *deriving) selectKeys() error {
-	include, exclude := keys.Select(d.rules.Include), keys.Select(d.rules.Exclude)
-	before := d.sets
-	d.sets = make([][]*node, len(before))
-	for i, nodes := range before {
-		for _, n := range nodes {
-			if !takes(include, d.plan.Sets[i], n.key) {
-				continue
-			}
-			if len(d.rules.Exclude) == 0 || !takes(exclude, d.plan.Sets[i], n.key) {
-				d.sets[i] = append(d.sets[i], n)
-			}
+	include, exclude := pick(d.rules.Include), pick(d.rules.Exclude)
+	if !include.some() && !exclude.some() {
+		return nil
+	}
+	left := make([][]*node, len(d.sets))
+	some := false
+	d.each(func(set Set, n *node) error {
+		i := slices.IndexFunc(d.plan.Sets, func(s Set) bool { return s.Set == set.Set })
+		if include.takes(set, n.key) && !(exclude.some() && exclude.takes(set, n.key)) {
+			left[i], some = append(left[i], n), true
 		}
-	}
-	left := slices.ContainsFunc(d.sets, func(nodes []*node) bool { return len(nodes) > 0 })
-	after := d.sets
-	d.sets = before // for the keys that a pattern could have meant
-	if err := d.unused(include, "--include"); err != nil {
-		return err
-	}
-	if len(d.rules.Exclude) > 0 {
-		if err := d.unused(exclude, "--exclude"); err != nil {
+		return nil
+	})
+	for _, p := range []picked{include, exclude} {
+		if err := d.unused(p); err != nil {
 			return err
 		}
 	}
-	if !left {
-		return fmt.Errorf("--include and --exclude leave no tensor")
+	if !some {
+		return fmt.Errorf("include and exclude leave no tensor")
 	}
-	d.sets = after
-	return nil
-}
-
-// cast gives floating-point tensors their dtype.
-func (d *deriving) cast() error {
-	to := d.rules.Cast.To
-	if to == checkpoint.Invalid {
-		return nil
-	}
-	keep := keys.Select(d.rules.Keep)
-	err := d.each(func(set Set, n *node) error {
-		from := n.array.DType
-		if from == to || from.Bits() == 0 || !ops.Casts(from, to) || len(d.rules.Keep) > 0 && takes(keep, set, n.key) {
-			return nil
-		}
-		array, err := n.array.To(to)
-		if err != nil {
-			return fmt.Errorf("%.200q: %w", n.key, err)
-		}
-		n.array = array
-		n.by("cast to " + to.String())
-		return nil
-	})
-	if err != nil || len(d.rules.Keep) == 0 {
-		return err
-	}
-	return d.unused(keep, "--keep")
-}
-
-// tie is what tied tensors of a view have in common.
-type tie struct {
-	of   *checkpoint.Tensor
-	made string
-}
-
-func (n *node) tie() tie { return tie{n.of.Canonical(), n.made} }
-
-// settleTies leaves out tied tensors where the user wants none.
-func (d *deriving) settleTies() error {
-	if !d.rules.DropTied {
-		return nil
-	}
-	for i, nodes := range d.sets {
-		seen := map[tie]bool{}
-		d.sets[i] = slices.DeleteFunc(nodes, func(n *node) bool {
-			again := seen[n.tie()]
-			seen[n.tie()] = true
-			return again
-		})
-	}
+	d.sets = left
 	return nil
 }

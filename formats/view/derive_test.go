@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"wfs/formats/checkpoint"
+	"wfs/formats/rules"
 	"wfs/formats/segment"
 	"wfs/formats/source"
 )
@@ -38,36 +39,45 @@ func shards(files ...string) *checkpoint.Model {
 	return &checkpoint.Model{Path: "m", Sets: []*checkpoint.Set{set}}
 }
 
+// ruled is what a file of rules says.
+func ruled(t *testing.T, text string) Rules {
+	t.Helper()
+	f, err := rules.Parse("r.toml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Rules{File: f}
+}
+
 // TestDerive has what rules make of the tensors and files of a model.
 func TestDerive(t *testing.T) {
 	const (
 		one = "a.w:4f b.w:4f b.id:3"
 		two = "c.norm:4f c.w:4f=c.norm"
 	)
-	bf16 := Cast{To: checkpoint.BF16}
 	for _, c := range []struct {
 		name  string
-		rules Rules
+		rules string
 		want  string // FILE: KEY DTYPE BYTES …
 	}{
-		{"nothing", Rules{}, "1: a.w F32 16, b.w F32 16, b.id U8 3 | 2: c.norm F32 16, c.w F32 16"},
-		{"include", Rules{Select: Select{Include: []string{"b"}}}, "1: b.w F32 16, b.id U8 3"},
-		{"include two", Rules{Select: Select{Include: []string{"*.id", "a.*"}}}, "1: a.w F32 16, b.id U8 3"},
-		{"exclude", Rules{Select: Select{Exclude: []string{"*.w"}}}, "1: b.id U8 3 | 2: c.norm F32 16"},
-		{"both", Rules{Select: Select{Include: []string{"*.w"}, Exclude: []string{"a.w", "b.w"}}}, "2: c.w F32 16"},
-		{"cast", Rules{Cast: bf16}, "1: a.w BF16 8, b.w BF16 8, b.id U8 3 | 2: c.norm BF16 8, c.w BF16 8"},
-		{"keep", Rules{Cast: Cast{checkpoint.F16, []string{"*norm*", "a"}}}, "1: a.w F32 16, b.w F16 8, b.id U8 3 | 2: c.norm F32 16, c.w F16 8"},
-		{"tied", Rules{DropTied: true}, "1: a.w F32 16, b.w F32 16, b.id U8 3 | 2: c.norm F32 16"},
-		{"tied after a cast of both", Rules{DropTied: true, Cast: bf16}, "1: a.w BF16 8, b.w BF16 8, b.id U8 3 | 2: c.norm BF16 8"},
-		{"not tied after a cast of one", Rules{DropTied: true, Cast: Cast{checkpoint.BF16, []string{"c.w"}}}, "1: a.w BF16 8, b.w BF16 8, b.id U8 3 | 2: c.norm BF16 8, c.w F32 16"},
-		{"the tied one alone", Rules{DropTied: true, Select: Select{Include: []string{"c.w"}}}, "2: c.w F32 16"},
-		{"merge", Rules{Shards: Shards{Merge: true}}, "model.safetensors: a.w F32 16, b.w F32 16, b.id U8 3, c.norm F32 16, c.w F32 16"},
-		{"one file", Rules{Shards: Shards{Size: 1 << 20}}, "model.safetensors: a.w F32 16, b.w F32 16, b.id U8 3, c.norm F32 16, c.w F32 16"},
-		{"files of 32", Rules{Shards: Shards{Size: 32}}, "1: a.w F32 16, b.w F32 16 | 2: b.id U8 3, c.norm F32 16 | 3: c.w F32 16"},
-		{"files of 4", Rules{Shards: Shards{Size: 4}}, "1: a.w F32 16 | 2: b.w F32 16 | 3: c.norm F32 16 | 4: c.w F32 16 | 5: b.id U8 3"},
-		{"files after the cast", Rules{Cast: bf16, Shards: Shards{Size: 19}}, "1: a.w BF16 8, b.w BF16 8, b.id U8 3 | 2: c.norm BF16 8, c.w BF16 8"},
+		{"nothing", ``, "1: a.w F32 16, b.w F32 16, b.id U8 3 | 2: c.norm F32 16, c.w F32 16"},
+		{"include", `select.include = ["b"]`, "1: b.w F32 16, b.id U8 3"},
+		{"include two", `select.include = ["*.id", "a.*"]`, "1: a.w F32 16, b.id U8 3"},
+		{"exclude", `select.exclude = ["*.w"]`, "1: b.id U8 3 | 2: c.norm F32 16"},
+		{"both", `select = {include = ["*.w"], exclude = ["a.w", "b.w"]}`, "2: c.w F32 16"},
+		{"cast", `cast.to = "bf16"`, "1: a.w BF16 8, b.w BF16 8, b.id U8 3 | 2: c.norm BF16 8, c.w BF16 8"},
+		{"keep", `cast = {to = "f16", keep = ["*norm*", "a"]}`, "1: a.w F32 16, b.w F16 8, b.id U8 3 | 2: c.norm F32 16, c.w F16 8"},
+		{"tied", `tied = "drop"`, "1: a.w F32 16, b.w F32 16, b.id U8 3 | 2: c.norm F32 16"},
+		{"tied after a cast of both", "tied = 'drop'\ncast.to = 'bf16'", "1: a.w BF16 8, b.w BF16 8, b.id U8 3 | 2: c.norm BF16 8"},
+		{"not tied after a cast of one", "tied = 'drop'\ncast = {to = 'bf16', keep = ['c.w']}", "1: a.w BF16 8, b.w BF16 8, b.id U8 3 | 2: c.norm BF16 8, c.w F32 16"},
+		{"the tied one alone", "tied = 'drop'\nselect.include = ['c.w']", "2: c.w F32 16"},
+		{"merge", `shards.merge = true`, "model.safetensors: a.w F32 16, b.w F32 16, b.id U8 3, c.norm F32 16, c.w F32 16"},
+		{"one file", `shards.size = "1MiB"`, "model.safetensors: a.w F32 16, b.w F32 16, b.id U8 3, c.norm F32 16, c.w F32 16"},
+		{"files of 32", `shards.size = 32`, "1: a.w F32 16, b.w F32 16 | 2: b.id U8 3, c.norm F32 16 | 3: c.w F32 16"},
+		{"files of 4", `shards.size = 4`, "1: a.w F32 16 | 2: b.w F32 16 | 3: c.norm F32 16 | 4: c.w F32 16 | 5: b.id U8 3"},
+		{"files after the cast", "cast.to = 'bf16'\nshards.size = 19", "1: a.w BF16 8, b.w BF16 8, b.id U8 3 | 2: c.norm BF16 8, c.w BF16 8"},
 	} {
-		p, err := New(shards(one, two), c.rules)
+		p, err := New(shards(one, two), ruled(t, c.rules))
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
 			continue
@@ -100,16 +110,16 @@ func TestDerive(t *testing.T) {
 // TestDeriveErrors has rules that fit nothing.
 func TestDeriveErrors(t *testing.T) {
 	for _, c := range []struct {
-		rules Rules
+		rules string
 		want  string
 	}{
-		{Rules{Select: Select{Include: []string{"a.x"}}}, `m: --include "a.x" matches no tensor of the view: did you mean a.w?`},
-		{Rules{Select: Select{Exclude: []string{"z"}}}, `m: --exclude "z" matches no tensor of the view`},
-		{Rules{Select: Select{Exclude: []string{"*"}}}, "m: --include and --exclude leave no tensor"},
-		{Rules{Cast: Cast{checkpoint.BF16, []string{"norm"}}}, `m: --keep "norm" matches no tensor of the view`},
+		{`select.include = ["a.x"]`, `r.toml:1:19: "a.x" matches no tensor of the view: did you mean a.w?`},
+		{`select.exclude = ["z"]`, `r.toml:1:19: "z" matches no tensor of the view`},
+		{`select.exclude = ["*"]`, "m: include and exclude leave no tensor"},
+		{`cast = {to = "bf16", keep = ["norm"]}`, `r.toml:1:30: "norm" matches no tensor of the view`},
 	} {
-		if _, err := New(shards("a.w:4f b.w:4f"), c.rules); err == nil || err.Error() != c.want {
-			t.Errorf("%+v: %v, want %s", c.rules, err, c.want)
+		if _, err := New(shards("a.w:4f b.w:4f"), ruled(t, c.rules)); err == nil || err.Error() != c.want {
+			t.Errorf("%s: %v, want %s", c.rules, err, c.want)
 		}
 	}
 }
@@ -129,7 +139,7 @@ func TestEdit(t *testing.T) {
 			{Path: "config.json", Source: source.NewMemory("config.json", segment.Literal(c[0]), nil)},
 			{Path: "sub/config.json", Source: source.NewMemory("sub/config.json", segment.Literal(c[0]), nil)},
 		}
-		p, err := New(m, Rules{Cast: Cast{To: checkpoint.BF16}})
+		p, err := New(m, ruled(t, `cast.to = "bf16"`))
 		if err != nil {
 			t.Fatal(err)
 		}

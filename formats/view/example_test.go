@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"wfs/formats"
+	"wfs/formats/rules"
 	"wfs/formats/view"
 )
 
@@ -15,8 +16,8 @@ func ExampleNew() {
 		return
 	}
 	defer model.Close()
-	for _, rules := range []view.Rules{{}, {Root: "."}} {
-		plan, err := view.New(model, rules)
+	for _, wanted := range []view.Rules{{}, {File: &rules.File{Root: rules.Flag("--root", ".")}}} {
+		plan, err := view.New(model, wanted)
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -27,7 +28,7 @@ func ExampleNew() {
 			}
 		}
 	}
-	_, err = view.New(model, view.Rules{Root: "nothing"})
+	_, err = view.New(model, view.Rules{File: &rules.File{Root: rules.Flag("--root", "nothing")}})
 	fmt.Println(err)
 	// Output:
 	// model.safetensors 7 tensors, the first is 0.weight

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"wfs/formats/checkpoint"
+	"wfs/formats/rules"
 	"wfs/formats/segment"
 )
 
@@ -39,7 +40,7 @@ func TestLacks(t *testing.T) {
 	} {
 		m := model("")
 		m.Sets[0].Shards[0].Tensors, m.Sets[0].Shards[0].Omitted = c.tensors, c.omitted
-		p, err := New(m, Rules{Root: c.root})
+		p, err := New(m, Rules{File: &rules.File{Root: rules.Flag("--root", c.root)}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -96,7 +96,7 @@ func New(m *checkpoint.Model, rules Rules) (*Plan, error) {
 	for _, set := range m.Sets {
 		planned := Set{Set: set}
 		for _, s := range set.Shards {
-			root, note := chooseRoot(s.Checkpoint, rules.Root)
+			root, note := chooseRoot(s.Checkpoint, rules.root())
 			shard := Shard{Shard: s, Root: root, Notes: slices.Clone(s.Notes)}
 			if note != "" {
 				shard.Notes = append(shard.Notes, note)
@@ -106,11 +106,14 @@ func New(m *checkpoint.Model, rules Rules) (*Plan, error) {
 		}
 		p.Sets = append(p.Sets, planned)
 	}
-	if rules.Root != "" && rules.Root != "." && !p.takesAny() {
-		return nil, fmt.Errorf("%s: no tensor lies below %q: choose one of %s", m.Path, rules.Root, tops(m))
+	if root := rules.root(); root != "" && root != "." && !p.takesAny() {
+		return nil, fmt.Errorf("%s: no tensor lies below %q: choose one of %s", m.Path, root, tops(m))
 	}
 	if rules.derives() {
 		if err := p.derive(rules); err != nil {
+			for _, other := range p.others {
+				other.Close()
+			}
 			return nil, err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"wfs/formats/checkpoint"
+	"wfs/formats/rules"
 	"wfs/formats/segment"
 	"wfs/formats/source"
 )
@@ -45,7 +46,7 @@ func TestRoot(t *testing.T) {
 		{"model", "mode", `x.pt: no tensor lies below "mode": choose one of "ema", "hidden", "model", "."`, ""},
 		{"model", "hidden", `no tensor lies below "hidden"`, ""},
 	} {
-		p, err := New(model(c.candidates, keys...), Rules{Root: c.rule})
+		p, err := New(model(c.candidates, keys...), Rules{File: &rules.File{Root: rules.Flag("--root", c.rule)}})
 		if err != nil {
 			if !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%q, --root %q: %v", c.candidates, c.rule, err)
@@ -78,7 +79,7 @@ func TestVerbatim(t *testing.T) {
 	}{
 		{[]string{"a.x", "b"}, "", true}, {[]string{"a.x", "b"}, ".", true}, {[]string{"a.x"}, "a", false}, {[]string{"a", "hidden"}, "", false},
 	} {
-		p, err := New(model("", c.keys...), Rules{Root: c.rule})
+		p, err := New(model("", c.keys...), Rules{File: &rules.File{Root: rules.Flag("--root", c.rule)}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,52 +1,49 @@
 package view
 
 import (
+	"errors"
+	"fmt"
+
 	"wfs/formats/checkpoint"
+	"wfs/formats/rules"
 )
 
-// Rules are what the user wants of a view. They are carried out in the order of the fields.
+// Rules are what the user wants of a view.
 type Rules struct {
-	// Root is the key of the state dict that the view takes, without which its tensors are
-	// called; "." takes everything, "" lets the plan choose.
-	Root string
-	Dequantize
-	Select
-	Cast
-	// DropTied leaves out tensors that are tied to another one of the view.
-	DropTied bool
-	Shards
+	// File is the rules, of a file and of flags; nil for none.
+	*rules.File
+	// Open opens what rules name besides the source: other weights, adapters. Paths are as
+	// the user wrote them, or next to the file of rules.
+	Open func(path string) (*checkpoint.Model, error)
 }
 
-// Select picks tensors by their keys in the view, or by those with the directory of their
-// set in front ("unet/conv_in.weight"). The patterns are those of package keys; one that
-// matches nothing is an error.
-type Select struct {
-	// Include is what is taken: without a pattern everything.
-	Include []string
-	// Exclude is what of that is left out.
-	Exclude []string
-}
-
-// Cast gives floating-point tensors another dtype. Integers and booleans stay.
-type Cast struct {
-	// To is the dtype, Invalid for none.
-	To checkpoint.DType
-	// Keep is patterns for the keys of tensors that stay as they are.
-	Keep []string
-}
-
-// Shards says how the tensors of a set are spread over the files of its view: as in the
-// source, unless one of the fields is set.
-type Shards struct {
-	// Size is the most bytes that the tensors of a file have. A larger tensor has a file for
-	// itself.
-	Size int64
-	// Merge makes one file.
-	Merge bool
+// root is the root that the rules ask for, "" for none.
+func (r Rules) root() string {
+	if r.File == nil {
+		return ""
+	}
+	return r.Root.Value
 }
 
 // derives reports whether the view has other tensors, or other files, than the source below
 // its root.
 func (r Rules) derives() bool {
-	return r.Dequantize.Wanted || len(r.Include)+len(r.Exclude) > 0 || r.Cast.To != checkpoint.Invalid || r.DropTied || r.Size > 0 || r.Merge
+	f := r.File
+	return f != nil && (f.Dequantize.Set || len(f.Renames)+len(f.Tensors)+len(f.Loras)+len(f.Include)+len(f.Exclude) > 0 ||
+		f.Cast.Set || f.ShardSize.Set || f.Merge.Value || f.Tied.Value == rules.Drop)
+}
+
+// fault is what is wrong with a rule.
+func fault(at rules.Pos, format string, args ...any) error {
+	return &rules.Error{Pos: at, Msg: fmt.Sprintf(format, args...)}
+}
+
+// named puts the name of the source in front of an error, which a place in a file of rules
+// has already.
+func named(path string, err error) error {
+	var e *rules.Error
+	if err == nil || errors.As(err, &e) && e.Pos.Line > 0 {
+		return err
+	}
+	return fmt.Errorf("%s: %w", path, err)
 }

@@ -45,7 +45,7 @@ func (d *deriving) set(planned Set, nodes []*node) (*checkpoint.Set, error) {
 	for _, part := range parts {
 		set.Shards = append(set.Shards, checkpoint.Shard{Checkpoint: shardOf(planned, part.nodes), ViewName: part.name})
 	}
-	if len(parts) > 1 || planned.Index != "" && !d.rules.Merge && d.rules.Size == 0 {
+	if len(parts) > 1 || planned.Index != "" && !d.rules.Merge.Value && !d.rules.ShardSize.Set {
 		set.Index = wholeName(planned) + ".index.json"
 	}
 	return set, nil
@@ -60,10 +60,10 @@ type part struct {
 // spread puts the tensors of a set into files.
 func (d *deriving) spread(planned Set, nodes []*node) []part {
 	switch whole := wholeName(planned); {
-	case d.rules.Merge:
+	case d.rules.Merge.Value:
 		return []part{{whole, nodes}}
-	case d.rules.Size > 0:
-		parts := split(nodes, d.rules.Size)
+	case d.rules.ShardSize.Set:
+		parts := split(nodes, d.rules.ShardSize.Value)
 		if len(parts) == 1 {
 			return []part{{whole, nodes}}
 		}
