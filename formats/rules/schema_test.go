@@ -48,3 +48,19 @@ func TestSchema(t *testing.T) {
 		t.Errorf("the schema has the operators %q, want %q", got, want)
 	}
 }
+
+// TestExamples has the files of the manual, all of which are there and are rules.
+func TestExamples(t *testing.T) {
+	files, err := examples.ReadDir("examples")
+	if err != nil || len(files) != len(Examples()) {
+		t.Fatalf("%d files, %d examples, %v", len(files), len(Examples()), err)
+	}
+	for _, e := range Examples() {
+		if _, err := Parse(e.Name, []byte(e.Text)); err != nil {
+			t.Error(err)
+		}
+		if !strings.HasPrefix(e.Text, "# ") {
+			t.Errorf("%s does not say what it is for", e.Name)
+		}
+	}
+}
