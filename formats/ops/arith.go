@@ -17,6 +17,7 @@ type arithmetic struct {
 	scale      arith // acc·p
 	divide     arith // acc/p
 	nearswap   arith // see Nearswap, with p for t
+	beyond     arith // acc, or a NaN of its sign where |acc| > p
 }
 
 // inGo is all of it for every machine. A product that is added to is converted first, or a
@@ -33,6 +34,12 @@ var inGo = arithmetic{
 	nearswap: each(func(a, x, _, p, _ float32) float32 {
 		w := min(max(p/max(float32(math.Abs(float64(a-x))), 1e-6), 0), 1)
 		return float32(w*x) + float32((1-w)*a)
+	}),
+	beyond: each(func(a, _, _, p, _ float32) float32 {
+		if b := math.Float32bits(a); math.Float32frombits(b&^(1<<31)) > p {
+			return math.Float32frombits(b | 0x7fffffff)
+		}
+		return a
 	}),
 }
 

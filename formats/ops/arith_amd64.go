@@ -29,6 +29,9 @@ func divideAVX2(acc, x, y *byte, n int, p, q float32)
 //go:noescape
 func nearswapAVX2(acc, x, y *byte, n int, p, q float32)
 
+//go:noescape
+func beyondAVX2(acc, x, y *byte, n int, p, q float32)
+
 // arithStep is the elements of a turn in assembly.
 const arithStep = 16
 
@@ -63,5 +66,6 @@ func vectors() arithmetic {
 		add: vector(addAVX2, inGo.add), near: vector(nearAVX2, inGo.near), far: vector(farAVX2, inGo.far),
 		mean: vector(meanAVX2, inGo.mean), difference: vector(differenceAVX2, inGo.difference), blend: vector(blendAVX2, inGo.blend),
 		scale: vector(scaleAVX2, inGo.scale), divide: vector(divideAVX2, inGo.divide), nearswap: vector(nearswapAVX2, inGo.nearswap),
+		beyond: vector(beyondAVX2, inGo.beyond),
 	}
 }

@@ -154,3 +154,19 @@ loop:
 	SWAP(Y0, Y2, Y4)
 	SWAP(Y1, Y3, Y5)
 	NEXT
+
+// func beyondAVX2(acc, x, y *byte, n int, p, q float32)
+TEXT ·beyondAVX2(SB), NOSPLIT, $0-40
+	ARGUMENTS
+	VBROADCASTSS swap<>+0(SB), Y13
+loop:
+	ACC
+	VANDPS Y13, Y0, Y2
+	VANDPS Y13, Y1, Y3
+	VCMPPS $0x0e, Y15, Y2, Y2 // greater than, and not of NaNs
+	VCMPPS $0x0e, Y15, Y3, Y3
+	VANDPS Y13, Y2, Y2
+	VANDPS Y13, Y3, Y3
+	VORPS Y2, Y0, Y0
+	VORPS Y3, Y1, Y1
+	NEXT

@@ -20,6 +20,7 @@ func arithmeticOf(a, b *arithmetic) map[string][2]arith {
 	return map[string][2]arith{
 		"add": {a.add, b.add}, "near": {a.near, b.near}, "far": {a.far, b.far}, "mean": {a.mean, b.mean}, "difference": {a.difference, b.difference},
 		"blend": {a.blend, b.blend}, "scale": {a.scale, b.scale}, "divide": {a.divide, b.divide}, "nearswap": {a.nearswap, b.nearswap},
+		"beyond": {a.beyond, b.beyond},
 	}
 }
 

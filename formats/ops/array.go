@@ -30,8 +30,11 @@ func Of(t *checkpoint.Tensor) Array { return Array{DType: t.DType, Shape: t.Shap
 func (a Array) String() string { return fmt.Sprintf("%s %s", a.DType, checkpoint.ShapeText(a.Shape)) }
 
 // To casts the elements, as Cast does.
-func (a Array) To(d checkpoint.DType) (Array, error) {
-	data, err := Cast(a.Data, a.DType, d)
+func (a Array) To(d checkpoint.DType) (Array, error) { return Saturate.To(a, d) }
+
+// To is Array.To with what becomes of numbers that are too large.
+func (o Overflow) To(a Array, d checkpoint.DType) (Array, error) {
+	data, err := o.Cast(a.Data, a.DType, d)
 	a.DType, a.Data = d, data
 	return a, err
 }

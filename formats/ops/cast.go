@@ -95,11 +95,32 @@ func Casts(from, to checkpoint.DType) bool {
 // is too large becomes an infinity, in F8_E4M3 the largest number, ±448. A NaN stays one and
 // keeps its sign; torch's has other bits in another place of a tensor.
 func Cast(data segment.Data, from, to checkpoint.DType) (segment.Data, error) {
+	return Saturate.Cast(data, from, to)
+}
+
+// Overflow is what a cast makes of numbers that are too large for a dtype without
+// infinities, which is F8_E4M3.
+type Overflow uint8
+
+const (
+	// Saturate makes the largest number, ±448, as torch does since its pull request 178817
+	// of April 2026.
+	Saturate Overflow = iota
+	// NaN makes a NaN of what is past 464, and so nearer to where the next number would be,
+	// as torch did before, and ml_dtypes does.
+	NaN
+)
+
+// Cast is Cast with that.
+func (o Overflow) Cast(data segment.Data, from, to checkpoint.DType) (segment.Data, error) {
 	if from == to {
 		return data, nil
 	}
 	widen, in := best.widener(from)
 	narrow, out := best.narrower(to)
+	if to == checkpoint.F8E4M3 && o == NaN {
+		narrow = best.toE4M3NaN
+	}
 	switch {
 	case !in:
 		return nil, fmt.Errorf("numbers of dtype %s cannot be cast: wfs casts floating-point numbers, and the block types of ggml", from)
@@ -117,6 +138,18 @@ func Cast(data segment.Data, from, to checkpoint.DType) (segment.Data, error) {
 		e.Apply = through(widen, narrow, int(e.In), int(e.Out), int(elements))
 	}
 	return e, nil
+}
+
+// toE4M3NaN is toE4M3 that saturates nothing.
+func (k *kernels) toE4M3NaN(dst, src []byte) {
+	buffer := wide.Get().(*[16 << 10]byte)
+	defer wide.Put(buffer)
+	for len(src) > 0 {
+		b := buffer[:copy(buffer[:], src)]
+		k.beyond(b, nil, nil, beyondE4M3, 0)
+		k.toE4M3(dst, b)
+		src, dst = src[len(b):], dst[len(b)/4:]
+	}
 }
 
 // wide holds float32 between two conversions, in the nearest cache.
