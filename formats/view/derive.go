@@ -9,6 +9,7 @@ import (
 	"wfs/formats/keys"
 	"wfs/formats/ops"
 	"wfs/formats/rules"
+	"wfs/formats/segment"
 	"wfs/formats/source"
 )
 
@@ -23,6 +24,8 @@ type node struct {
 	// made is by what it is made, "" where it is a tensor of the source as it is. Tensors
 	// that were tied, and that were made by the same, are.
 	made string
+	// why is checkpoint.Derivation.Why.
+	why func() []string
 	// shard is the place of its file among those of the source.
 	shard int
 	// sources are what it is made of.
@@ -53,8 +56,9 @@ type deriving struct {
 // derive makes the model that rules make of what the plan's roots take.
 func (p *Plan) derive(r Rules) error {
 	d := &deriving{plan: p, rules: r, plain: map[string]checkpoint.DType{}}
+	bands := segment.NewBands(segment.DefaultBandsSize)
 	for _, set := range p.Sets {
-		d.sets = append(d.sets, nodesOf(set))
+		d.sets = append(d.sets, nodesOf(set, bands))
 	}
 	for _, step := range []func() error{d.openOthers, d.dequantize, d.rewrite, d.merge, d.selectKeys, d.cast, d.settleTies, d.shown} {
 		if err := step(); err != nil {
@@ -64,13 +68,15 @@ func (p *Plan) derive(r Rules) error {
 	return nil
 }
 
-func nodesOf(set Set) []*node {
+func nodesOf(set Set, bands *segment.Bands) []*node {
 	var nodes []*node
 	for i, s := range set.Shards {
 		made := make([]node, len(set.Files[i].Entries))
 		sources := []source.Source{s.Source}
 		for k, e := range set.Files[i].Entries {
-			made[k] = node{key: e.Key, array: ops.Of(e.Tensor), of: e.Tensor, from: []string{e.Tensor.Key}, shard: i, sources: sources}
+			array := ops.Of(e.Tensor)
+			array.Bands = bands
+			made[k] = node{key: e.Key, array: array, of: e.Tensor, from: []string{e.Tensor.Key}, shard: i, sources: sources}
 			nodes = append(nodes, &made[k])
 		}
 	}
@@ -125,7 +131,9 @@ func (d *deriving) rewrite() error {
 	for i := range results {
 		r := &results[i]
 		at := index[r.Set]
-		d.sets[at] = append(d.sets[at], d.result(r, nodes))
+		n := d.result(r, nodes)
+		n.why = func() []string { return r.Why(named) }
+		d.sets[at] = append(d.sets[at], n)
 	}
 	return nil
 }
@@ -158,16 +166,21 @@ func (d *deriving) cast() error {
 		return nil
 	}
 	to := d.rules.Cast.Value
+	overflow := ops.Saturate
+	if d.rules.Overflow.Value == rules.NaN {
+		overflow = ops.NaN
+	}
 	keep := pick(d.rules.CastKeep)
 	err := d.each(func(set Set, n *node) error {
 		from := n.array.DType
 		if from == to || from.Bits() == 0 || !ops.Casts(from, to) || keep.some() && keep.takes(set, n.key) {
 			return nil
 		}
-		array, err := n.array.To(to)
+		array, err := overflow.To(n.array, to)
 		if err != nil {
 			return fault(d.rules.Cast.Pos, "%.200q: %v", n.key, err)
 		}
+		d.plan.Casts = append(d.plan.Casts, Cast{set.Qualify(n.key), n.array, to})
 		n.array = array
 		n.by("cast to " + to.String())
 		return nil
@@ -196,6 +209,9 @@ func (d *deriving) settleTies() error {
 		d.sets[i] = slices.DeleteFunc(nodes, func(n *node) bool {
 			again := seen[n.tie()]
 			seen[n.tie()] = true
+			if again {
+				d.plan.LeftOut = append(d.plan.LeftOut, LeftOut{d.plan.Sets[i].Qualify(n.key), "tied to another one"})
+			}
 			return again
 		})
 	}
@@ -257,7 +273,12 @@ func (d *deriving) selectKeys() error {
 	some := false
 	d.each(func(set Set, n *node) error {
 		i := slices.IndexFunc(d.plan.Sets, func(s Set) bool { return s.Set == set.Set })
-		if include.takes(set, n.key) && !(exclude.some() && exclude.takes(set, n.key)) {
+		switch {
+		case !include.takes(set, n.key):
+			d.plan.LeftOut = append(d.plan.LeftOut, LeftOut{set.Qualify(n.key), "not included"})
+		case exclude.some() && exclude.takes(set, n.key):
+			d.plan.LeftOut = append(d.plan.LeftOut, LeftOut{set.Qualify(n.key), "excluded"})
+		default:
 			left[i], some = append(left[i], n), true
 		}
 		return nil

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"wfs/formats/checkpoint"
+	"wfs/formats/ops"
 	"wfs/formats/source"
 )
 
@@ -20,8 +21,26 @@ type Plan struct {
 	// Lacks is one line on what the sources hold and the views do not, "" for nothing.
 	Lacks string
 
+	// Casts are the casts that rules make, for those who want to know what they lose.
+	Casts []Cast
+	// LeftOut is what rules leave out of the view.
+	LeftOut []LeftOut
+
 	notes  []string            // on what rules did
 	others []*checkpoint.Model // what rules opened besides
+}
+
+// Cast is a tensor of the view before it is cast.
+type Cast struct {
+	Key string // with the directory of its set
+	ops.Array
+	To checkpoint.DType
+}
+
+// LeftOut is a tensor that rules leave out of the view.
+type LeftOut struct {
+	Key string // as it would be called, with the directory of its set
+	Why string
 }
 
 // note adds a remark on what rules did.
