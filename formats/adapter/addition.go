@@ -23,7 +23,7 @@ type addition struct {
 // A tile of the product stays in the processor's second cache, with what it is made of.
 const (
 	tileRows = 64
-	tileCols = 1024
+	tileCols = 1152 // whole panels of MulAdd
 	tileArea = tileRows * tileCols
 )
 

@@ -32,7 +32,6 @@ type normKey struct {
 // apply scales a tile, x being delta's, and rounds it.
 func (d *dora) apply(t *tile, w *work, dst []byte, x ops.Matrix, row, col int64) error {
 	_, cols := t.delta.size()
-	used := w.used
 	var factors []float32
 	if d.columns {
 		all, err := d.factors(t, w, 0, cols)
@@ -41,37 +40,29 @@ func (d *dora) apply(t *tile, w *work, dst []byte, x ops.Matrix, row, col int64)
 		}
 		factors = all[col:]
 	}
+	sum := w.floats(x.Cols)
 	for i := range x.Rows {
 		at := i * int(cols) * t.unit
-		seg := dst[at : at+x.Cols*t.unit]
-		sum := w.floats(x.Cols)
-		d.sum(t, sum, seg, x.Data[i*x.Stride:][:x.Cols])
+		seg, delta := dst[at:at+x.Cols*t.unit], x.Data[i*x.Stride:][:x.Cols]
+		ops.Widen(sum, seg, t.w.DType)
 		if d.columns {
-			for j := range sum {
-				sum[j] *= factors[j]
+			for j, v := range delta {
+				sum[j] = (sum[j] + float32(v*t.scale)) * factors[j]
 			}
 		} else {
 			r := row + int64(i)
-			f, err := d.factors(t, w, r/normRows, min(normRows, d.magnitude.cols-r/normRows*normRows))
+			of, err := d.factors(t, w, r/normRows, min(normRows, d.magnitude.cols-r/normRows*normRows))
 			if err != nil {
 				return err
 			}
-			for j := range sum {
-				sum[j] *= f[r%normRows]
+			f := of[r%normRows]
+			for j, v := range delta {
+				sum[j] = (sum[j] + float32(v*t.scale)) * f
 			}
 		}
 		ops.Narrow(seg, sum, t.w.DType)
-		w.used = used
 	}
 	return nil
-}
-
-// sum is W + delta·s.
-func (d *dora) sum(t *tile, sum []float32, weights []byte, x []float32) {
-	ops.Widen(sum, weights, t.w.DType)
-	for j, v := range x {
-		sum[j] += float32(v * t.scale)
-	}
 }
 
 // factors are m / ‖W + delta·s‖ of a block of rows, or of all columns.
@@ -114,22 +105,31 @@ func (d *dora) square(t *tile, w *work, squares []float64, row, col int64, rows,
 	if err != nil {
 		return err
 	}
-	sum, weights := w.floats(n), make([]byte, n*t.unit)
+	sum, weights := w.floats(n), w.bytes(n*t.unit)
 	for i := range rows {
 		if err := segment.Fill(w.read, t.w.Data, weights, ((row+int64(i))*cols+col)*int64(t.unit)); err != nil {
 			return err
 		}
-		d.sum(t, sum, weights, x.Data[i*x.Stride:][:n])
+		ops.Widen(sum, weights, t.w.DType)
+		delta := x.Data[i*x.Stride:][:n]
 		if d.columns {
-			for j, v := range sum {
+			for j, v := range delta {
+				v = sum[j] + float32(v*t.scale)
 				squares[col+int64(j)] += float64(v) * float64(v)
 			}
 			continue
 		}
-		at := &squares[row+int64(i)-first]
-		for _, v := range sum {
-			*at += float64(v) * float64(v)
+		var even, odd float64 // neither waits for the other
+		for j := 0; j+1 < n; j += 2 {
+			u, v := sum[j]+float32(delta[j]*t.scale), sum[j+1]+float32(delta[j+1]*t.scale)
+			even += float64(u) * float64(u)
+			odd += float64(v) * float64(v)
 		}
+		if n%2 != 0 {
+			v := sum[n-1] + float32(delta[n-1]*t.scale)
+			even += float64(v) * float64(v)
+		}
+		squares[row+int64(i)-first] += even + odd
 	}
 	return nil
 }
