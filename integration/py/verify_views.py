@@ -15,6 +15,7 @@ import torch
 import transformers
 
 import bits
+import verify_clients
 
 TO = {"bf16": torch.bfloat16, "f16": torch.float16, "f32": torch.float32, "f8_e4m3": torch.float8_e4m3fn, "f8_e5m2": torch.float8_e5m2}
 
@@ -77,6 +78,11 @@ def differs(where, mount, flags):
         single = (mount / "raw" / f"{key}.bin").read_bytes()
         if single != bits.tensor_bytes(tensor):
             yield f"raw/{key}.bin differs"
+    for client in verify_clients.CLIENTS:
+        try:
+            yield from verify_clients.differs(client.__name__, client(mount), want)
+        except Exception as error:
+            yield f"{client.__name__}: {type(error).__name__}: {error}"
     if size := flags.get("shard-size"):
         split = huggingface_hub.split_torch_state_dict_into_shards(
             {k: v.clone() for k, v in want.items()}, filename_pattern="model{suffix}.safetensors", max_shard_size=int(size) if size.isdigit() else size)
