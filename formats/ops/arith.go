@@ -32,7 +32,7 @@ var inGo = arithmetic{
 	scale:      each(func(a, _, _, p, _ float32) float32 { return a * p }),
 	divide:     each(func(a, _, _, p, _ float32) float32 { return a / p }),
 	nearswap: each(func(a, x, _, p, _ float32) float32 {
-		w := min(max(p/max(float32(math.Abs(float64(a-x))), 1e-6), 0), 1)
+		w := min(max(float32(1/max(float32(math.Abs(float64(a-x))), 1e-6)*p), 0), 1)
 		return float32(w*x) + float32((1-w)*a)
 	}),
 	beyond: each(func(a, _, _, p, _ float32) float32 {

@@ -133,7 +133,8 @@ GLOBL swap<>(SB), RODATA|NOPTR, $12
 	VSUBPS b, a, w; \
 	VANDPS Y13, w, w; \
 	VMAXPS w, Y12, w; \
-	VDIVPS w, Y15, w; \
+	VDIVPS w, Y11, w; \
+	VMULPS Y15, w, w; \
 	VMAXPS w, Y10, w; \
 	VMINPS w, Y11, w; \
 	VMULPS w, b, b; \

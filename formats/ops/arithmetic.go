@@ -57,7 +57,7 @@ func Lerp(a, b Array, t float64) (Array, error) {
 
 // Nearswap moves a towards b by no more than t where they are far from each other, and all
 // the way where they are nearer than t: w·b + (1−w)·a with w = t/|a−b|, cut to [0, 1]. It is
-// mergekit's (merge_methods/nearswap.py), in float32.
+// mergekit's (merge_methods/nearswap.py) with dtype: float32, bit for bit; there t/x is (1/x)·t.
 func Nearswap(a, b Array, t float64) (Array, error) {
 	if t < 0 {
 		return Array{}, fmt.Errorf("nearswap: t is %g, and has to be 0 or more", t)

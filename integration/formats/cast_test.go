@@ -21,6 +21,13 @@ type job struct {
 	To     string `json:"to"`
 	Source string `json:"source"`
 	Out    string `json:"out"`
+	By     string `json:"by"`
+}
+
+// cast is what a job is compared with.
+type cast struct {
+	from, to checkpoint.DType
+	overflow ops.Overflow
 }
 
 // TestCasts compares every cast with torch's: of all numbers of 8 and 16 bits, of float32 at
@@ -68,24 +75,30 @@ func TestEveryFloat(t *testing.T) {
 func compareCasts(t *testing.T, sources map[checkpoint.DType][]byte) {
 	dir := t.TempDir()
 	var jobs []job
-	var pairs [][2]checkpoint.DType
+	var casts []cast
 	for from, src := range sources {
 		source := filepath.Join(dir, from.String())
 		harness.Must(t, os.WriteFile(source, src, 0o600))
 		for _, to := range []checkpoint.DType{checkpoint.F32, checkpoint.F16, checkpoint.BF16, checkpoint.F8E4M3, checkpoint.F8E5M2} {
 			if from != to {
-				pairs = append(pairs, [2]checkpoint.DType{from, to})
-				jobs = append(jobs, job{from.String(), to.String(), source, filepath.Join(dir, from.String()+"-"+to.String())})
+				casts = append(casts, cast{from, to, ops.Saturate})
+				jobs = append(jobs, job{from.String(), to.String(), source, filepath.Join(dir, from.String()+"-"+to.String()), "torch"})
 			}
 		}
 	}
+	for _, from := range []checkpoint.DType{checkpoint.F32, checkpoint.F16, checkpoint.BF16} {
+		if sources[from] != nil {
+			casts = append(casts, cast{from, checkpoint.F8E4M3, ops.NaN})
+			jobs = append(jobs, job{from.String(), "F8_E4M3", filepath.Join(dir, from.String()), filepath.Join(dir, from.String()+"-NaN"), "ml_dtypes"})
+		}
+	}
 	harness.Python(t, harness.Torch, "cast.py", jobs, nil)
-	for i, p := range pairs {
-		from, to := p[0], p[1]
+	for i, c := range casts {
+		from, to := c.from, c.to
 		want, err := os.ReadFile(jobs[i].Out)
 		harness.Must(t, err)
 		harness.Must(t, os.Remove(jobs[i].Out))
-		data, err := ops.Cast(segment.Literal(sources[from]), from, to)
+		data, err := c.overflow.Cast(segment.Literal(sources[from]), from, to)
 		harness.Must(t, err)
 		got := make([]byte, data.Size())
 		harness.Must(t, segment.ReadFull(data, got, 0))
