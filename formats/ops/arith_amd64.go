@@ -32,6 +32,19 @@ func nearswapAVX2(acc, x, y *byte, n int, p, q float32)
 //go:noescape
 func beyondAVX2(acc, x, y *byte, n int, p, q float32)
 
+//go:noescape
+func sumsAVX2(sums *float64, x, y *byte, n int)
+
+// sumsOf is sums in assembly.
+func sumsOf(sums *sumLanes, x, y []byte) {
+	n := len(x) / 4 / 8 * 8
+	if n > 0 {
+		_ = y[4*n-1]
+		sumsAVX2(&sums[0][0], &x[0], &y[0], n)
+	}
+	addProducts(sums, x[4*n:], y[4*n:])
+}
+
 // arithStep is the elements of a turn in assembly.
 const arithStep = 16
 

@@ -86,6 +86,24 @@ func TestArithTwins(t *testing.T) {
 	}
 }
 
+// TestSumTwins compares the sums of assembly with those of Go.
+func TestSumTwins(t *testing.T) {
+	rng := rand.New(rand.NewPCG(33, 34))
+	for n := range 60 {
+		x, y := make([]byte, 3, 3+4*n), make([]byte, 1, 1+4*n)
+		for range n {
+			x = le.AppendUint32(x, math.Float32bits(float32(rng.NormFloat64()*math.Exp(20*rng.NormFloat64()))))
+			y = le.AppendUint32(y, math.Float32bits(float32(rng.NormFloat64())))
+		}
+		got, want := sumLanes{{1, 2}, {0, 3}}, sumLanes{{1, 2}, {0, 3}}
+		best.sums(&got, x[3:], y[1:])
+		addProducts(&want, x[3:], y[1:])
+		if got != want {
+			t.Fatalf("sums of %d numbers: %v, of the twin %v", n, got, want)
+		}
+	}
+}
+
 // weights makes an array of normal numbers, and the float32 that they are.
 func weights(t testing.TB, rng *rand.Rand, dtype checkpoint.DType, shape ...int64) (Array, []float32) {
 	count, err := segment.Count(shape)

@@ -32,6 +32,9 @@ type kernels struct {
 	// addF32 and the others are AddScaled.
 	addF32, addF16, addBF16 addScaled
 
+	// sums adds the products of float32 to their sums.
+	sums func(sums *sumLanes, x, y []byte)
+
 	arithmetic
 }
 

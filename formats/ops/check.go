@@ -75,9 +75,18 @@ const beyondE4M3 = 464
 func counter(to checkpoint.DType) func(c *Counts, b []byte) {
 	zero, large := bounds(to)
 	return func(c *Counts, b []byte) {
+		least, span := zero+1, large-zero-1
+		for ; len(b) >= 16; b = b[16:] { // mostly all four are kept
+			v, w := le.Uint64(b)&^(1<<63|1<<31), le.Uint64(b[8:])&^(1<<63|1<<31)
+			for _, u := range [4]uint32{uint32(v), uint32(v >> 32), uint32(w), uint32(w >> 32)} {
+				if u-least >= span {
+					c.count(u, zero)
+				}
+			}
+		}
 		for ; len(b) >= 4; b = b[4:] {
-			if v := le.Uint32(b) &^ (1 << 31); v-zero-1 >= large-zero-1 { // it is kept otherwise
-				c.count(v, zero)
+			if u := le.Uint32(b) &^ (1 << 31); u-least >= span {
+				c.count(u, zero)
 			}
 		}
 	}

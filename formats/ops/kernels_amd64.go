@@ -25,6 +25,7 @@ func native() kernels {
 		addF16:   addSteps(addF16AVX2, 2, portable.addF16),
 		addBF16:  addSteps(addBF16AVX2, 2, portable.addBF16),
 
+		sums:       sumsOf,
 		arithmetic: vectors(),
 
 		fromF8: map[checkpoint.DType]kernel{

@@ -190,7 +190,7 @@ func (r *normed) block(read segment.ReadFunc, first, count int64) ([]byte, error
 	for i := range count {
 		var s rowSums
 		if row <= shortRow {
-			s.add(squares(buffer[i*row : (i+1)*row]))
+			s = products(buffer[i*row:(i+1)*row], buffer[i*row:(i+1)*row])
 		} else {
 			var err error
 			if s, err = r.rows.of(read, first+i); err != nil {

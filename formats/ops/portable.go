@@ -13,7 +13,7 @@ var le = binary.LittleEndian
 var portable = kernels{
 	fromF64: fromF64, fromF16: fromF16, fromBF16: fromBF16,
 	toF16: narrowing(checkpoint.F16), toBF16: toBF16, toE4M3: narrowing(checkpoint.F8E4M3), toE5M2: narrowing(checkpoint.F8E5M2),
-	block: block, arithmetic: inGo,
+	block: block, sums: addProducts, arithmetic: inGo,
 	addF32: addF32, addF16: adding(fromF16, narrowing(checkpoint.F16)), addBF16: adding(fromBF16, toBF16),
 }
 

@@ -115,7 +115,7 @@ func (r *reduction) read(read segment.ReadFunc, p *partialSums) error {
 		return err
 	}
 	if r.y == nil {
-		p.add(squares(bx[:n]))
+		p.add(products(bx[:n], bx[:n]))
 	} else {
 		if err := segment.Fill(read, r.y, by[:n], off); err != nil {
 			return err
@@ -132,38 +132,27 @@ func (s *rowSums) add(t rowSums) {
 	s.xy += t.xy
 }
 
-// squares is the sum of x², in four lanes that are added at the end.
-func squares(x []byte) rowSums {
-	var sum [4]float64
-	for ; len(x) >= 16; x = x[16:] {
-		for i := range sum {
-			v := float64(math.Float32frombits(le.Uint32(x[4*i:])))
-			sum[i] += float64(v * v)
-		}
+// products is all sums of two arrays, in eight lanes that are added at the end. A product of
+// two float32 is exact in float64, so that it is the same whether a sum of it is fused.
+func products(x, y []byte) rowSums {
+	var lanes sumLanes
+	best.sums(&lanes, x, y)
+	var total [3]float64
+	for i, l := range lanes {
+		total[i] = ((l[0] + l[4]) + (l[1] + l[5])) + ((l[2] + l[6]) + (l[3] + l[7]))
 	}
-	for i := 0; i < len(x)/4; i++ {
-		v := float64(math.Float32frombits(le.Uint32(x[4*i:])))
-		sum[i] += float64(v * v)
-	}
-	return rowSums{xx: (sum[0] + sum[1]) + (sum[2] + sum[3])}
+	return rowSums{total[0], total[1], total[2]}
 }
 
-// products is all sums of two arrays.
-func products(x, y []byte) rowSums {
-	var xx, yy, xy [2]float64
-	step := func(lane, at int) {
-		v, w := float64(math.Float32frombits(le.Uint32(x[at:]))), float64(math.Float32frombits(le.Uint32(y[at:])))
-		xx[lane] += float64(v * v)
-		yy[lane] += float64(w * w)
-		xy[lane] += float64(v * w)
+// sumLanes are those of x², y² and x·y: of every eighth number each.
+type sumLanes [3][8]float64
+
+// addProducts is kernels.sums in Go.
+func addProducts(sums *sumLanes, x, y []byte) {
+	for i := range len(x) / 4 {
+		v, w := float64(math.Float32frombits(le.Uint32(x[4*i:]))), float64(math.Float32frombits(le.Uint32(y[4*i:])))
+		sums[0][i%8] += float64(v * v)
+		sums[1][i%8] += float64(w * w)
+		sums[2][i%8] += float64(v * w)
 	}
-	n := len(x) / 4
-	for i := 0; i+1 < n; i += 2 {
-		step(0, 4*i)
-		step(1, 4*i+4)
-	}
-	if n%2 == 1 {
-		step(0, 4*(n-1))
-	}
-	return rowSums{xx[0] + xx[1], yy[0] + yy[1], xy[0] + xy[1]}
 }

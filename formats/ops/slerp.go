@@ -78,7 +78,7 @@ func (s *spherical) fill(read segment.ReadFunc, dst []byte, first int64) error {
 			end := min(n, ((row+1)*s.length-first)*4)
 			var sums rowSums
 			if end-at == s.length*4 && s.length*4 <= shortRow { // the row is here
-				sums.add(products(dst[at:end], y[at:end]))
+				sums = products(dst[at:end], y[at:end])
 			} else {
 				var err error
 				if sums, err = s.sums.of(read, row); err != nil {

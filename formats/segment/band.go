@@ -163,6 +163,7 @@ func (s *Strided) build(read ReadFunc, b *band, from, to int64) (err error) {
 	var failed atomic.Pointer[error]
 	work := func() {
 		g := gather{s: s, from: read}
+		defer g.done()
 		for failed.Load() == nil {
 			i := next.Add(step) - step
 			if i >= d.size {

@@ -170,6 +170,7 @@ func (s *Strided) direct(read ReadFunc, p []byte, off int64) error {
 		dst = make([]byte, (last-first)*s.elem)
 	}
 	g := gather{s: s, from: read}
+	defer g.done()
 	if err := g.linear(dst, s.off, 0, first, last); err != nil {
 		return err
 	}
@@ -184,6 +185,14 @@ type gather struct {
 	s       *Strided
 	from    ReadFunc
 	scratch []byte
+	buffer  *[]byte // what scratch is a part of, and goes back to the others
+}
+
+// done ends the use of the scratch buffer.
+func (g *gather) done() {
+	if g.buffer != nil {
+		scratch.Put(g.buffer)
+	}
 }
 
 // linear fetches the elements [lo, hi) of the sub-array that dims[axis:] span at
@@ -244,9 +253,11 @@ type plan struct {
 func planOf(dims []dim, elem int64) plan {
 	var repeat, walk []dim // stride 0, and the rest with the smallest stride last
 	for _, d := range dims {
-		if d.stride == 0 {
+		switch {
+		case d.size == 1: // of a request that has one index of it
+		case d.stride == 0:
 			repeat = append(repeat, d)
-		} else {
+		default:
 			walk = append(walk, d)
 		}
 	}
@@ -362,7 +373,9 @@ func (g *gather) fetch(off, n int64) error {
 
 func (g *gather) grow(n int64) {
 	if int64(cap(g.scratch)) < n {
-		g.scratch = make([]byte, max(n, gatherSpan))
+		g.done()
+		g.buffer = borrow(max(n, gatherSpan))
+		g.scratch = *g.buffer
 	}
 	g.scratch = g.scratch[:n]
 }
