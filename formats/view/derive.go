@@ -27,6 +27,8 @@ type node struct {
 	shard int
 	// sources are what it is made of.
 	sources []source.Source
+	// why is what rules did, where the plan is to tell.
+	why []string
 }
 
 // by says what was done to a tensor.
@@ -125,7 +127,14 @@ func (d *deriving) rewrite() error {
 	for i := range results {
 		r := &results[i]
 		at := index[r.Set]
-		d.sets[at] = append(d.sets[at], d.result(r, nodes))
+		n := d.result(r, nodes)
+		if d.rules.Explain {
+			n.why = whyOf(r, nodes, named)
+			for _, c := range r.Casts {
+				d.plan.Casts = append(d.plan.Casts, Casting{d.plan.Sets[at].Qualify(n.key), c.From, c.To})
+			}
+		}
+		d.sets[at] = append(d.sets[at], n)
 	}
 	return nil
 }
@@ -161,15 +170,25 @@ func (d *deriving) cast() error {
 	keep := pick(d.rules.CastKeep)
 	err := d.each(func(set Set, n *node) error {
 		from := n.array.DType
-		if from == to || from.Bits() == 0 || !ops.Casts(from, to) || keep.some() && keep.takes(set, n.key) {
+		if from == to || from.Bits() == 0 || !ops.Casts(from, to) {
+			return nil
+		}
+		if keep.some() && keep.takes(set, n.key) {
+			if d.rules.Explain {
+				d.because(n, keep.of(set, n.key), "stays %s", from)
+			}
 			return nil
 		}
 		array, err := n.array.To(to)
 		if err != nil {
 			return fault(d.rules.Cast.Pos, "%.200q: %v", n.key, err)
 		}
+		if d.rules.Explain {
+			d.plan.Casts = append(d.plan.Casts, Casting{set.Qualify(n.key), n.array, array})
+		}
 		n.array = array
 		n.by("cast to " + to.String())
+		d.because(n, d.rules.Cast.Pos, "cast from %s to %s", from, to)
 		return nil
 	})
 	if err != nil {
@@ -192,11 +211,15 @@ func (d *deriving) settleTies() error {
 		return nil
 	}
 	for i, nodes := range d.sets {
-		seen := map[tie]bool{}
+		seen := map[tie]*node{}
 		d.sets[i] = slices.DeleteFunc(nodes, func(n *node) bool {
-			again := seen[n.tie()]
-			seen[n.tie()] = true
-			return again
+			first := seen[n.tie()]
+			if first == nil {
+				seen[n.tie()] = n
+				return false
+			}
+			d.gone(d.plan.Sets[i], n, d.rules.Tied.Pos, "is %.200q by another name", first.key)
+			return true
 		})
 	}
 	return nil
@@ -257,7 +280,14 @@ func (d *deriving) selectKeys() error {
 	some := false
 	d.each(func(set Set, n *node) error {
 		i := slices.IndexFunc(d.plan.Sets, func(s Set) bool { return s.Set == set.Set })
-		if include.takes(set, n.key) && !(exclude.some() && exclude.takes(set, n.key)) {
+		switch {
+		case !include.takes(set, n.key):
+			d.gone(set, n, include.globs[0].Pos, "nothing includes it")
+		case exclude.some() && exclude.takes(set, n.key):
+			if d.rules.Explain {
+				d.gone(set, n, exclude.of(set, n.key), "excluded")
+			}
+		default:
 			left[i], some = append(left[i], n), true
 		}
 		return nil

@@ -20,6 +20,11 @@ type Plan struct {
 	// Lacks is one line on what the sources hold and the views do not, "" for nothing.
 	Lacks string
 
+	// Gone is the tensors that rules leave out, and Casts those that they cast:
+	// where Rules.Explain is set.
+	Gone  []Gone
+	Casts []Casting
+
 	notes  []string            // on what rules did
 	others []*checkpoint.Model // what rules opened besides
 }
@@ -108,6 +113,9 @@ func New(m *checkpoint.Model, rules Rules) (*Plan, error) {
 	}
 	if root := rules.root(); root != "" && root != "." && !p.takesAny() {
 		return nil, fmt.Errorf("%s: no tensor lies below %q: choose one of %s", m.Path, root, tops(m))
+	}
+	if rules.Explain {
+		p.beyond()
 	}
 	if rules.derives() {
 		if err := p.derive(rules); err != nil {

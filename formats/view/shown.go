@@ -176,7 +176,7 @@ func tensorsOf(nodes []*node) []*checkpoint.Tensor {
 	for i, n := range nodes {
 		t := &checkpoint.Tensor{
 			Key: n.key, DType: n.array.DType, Shape: n.array.Shape, Data: n.array.Data, Layer: n.of.Layer,
-			Derived: &checkpoint.Derivation{From: n.from, By: n.made},
+			Derived: &checkpoint.Derivation{From: n.from, By: n.made, Why: n.why},
 		}
 		if n.made == "" {
 			t.Void = n.of.Void
