@@ -139,8 +139,8 @@ func TestCompletionAll(t *testing.T) {
 	t.Chdir(dir)
 	t.Setenv(asWFS, "run") // for the process that reads the keys
 	for line, want := range map[string][]string{
-		"":                              {"cat", "completion", "cp", "diff", "help", "ls", "man", "mount", "report", "scan", "serve", "status", "sum", "umount", "version", ":4"},
-		"help ":                         {"mount", "umount", "status", "ls", "cp", "cat", "report", "serve", "sum", "diff", "scan", "completion", "man", "version", ":4"},
+		"":                              {"cat", "completion", "cp", "diff", "help", "ls", "man", "mount", "report", "scan", "serve", "status", "sum", "umount", "version", "view", ":4"},
+		"help ":                         {"mount", "umount", "status", "ls", "cp", "cat", "report", "serve", "sum", "diff", "view", "scan", "completion", "man", "version", ":4"},
 		"completion ":                   {"bash", "zsh", "fish", ":4"},
 		"mount ":                        {":0"},
 		"mount a ":                      {":16"},

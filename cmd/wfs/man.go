@@ -7,6 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"wfs/formats/rules"
 )
 
 func newMan(a *app, commands func() []*cobra.Command) *cobra.Command {
@@ -57,6 +59,7 @@ func writeManual(w io.Writer, commands []*cobra.Command) {
 	for _, c := range commands {
 		manualCommand(w, c)
 	}
+	manualRules(w)
 	fmt.Fprint(w, mountManual+`.SH EXIT STATUS
 0 success, 1 failure, 2 wrong usage. For wfs scan: 0 clean, 2 something unknown,
 3 something dangerous, 1 failure.
@@ -86,4 +89,13 @@ func manualCommand(w io.Writer, c *cobra.Command) {
 		}
 		fmt.Fprintf(w, ".TP\n.B %s\n%s\n", roff(name), roff(usage))
 	})
+}
+
+// manualRules is the chapter of files of rules: the examples, each of which is tested against
+// the tool that does the same.
+func manualRules(w io.Writer) {
+	fmt.Fprint(w, ".SH FILES OF RULES\nwfs view tells what they may hold; wfs view \\-\\-example NAME prints one of these.\n")
+	for _, e := range rules.Examples() {
+		fmt.Fprintf(w, ".SS %s\n.nf\n%s\n.fi\n", roff(e.Name+".toml"), roff(strings.TrimSpace(e.Text)))
+	}
 }

@@ -14,7 +14,7 @@ func newRoot(a *app) *cobra.Command {
 	var commands []*cobra.Command // in the order of the help, which cobra forgets
 	listed := func() []*cobra.Command { return commands }
 	commands = append(mountCommands(a),
-		newLs(a), newCp(a), newCat(a), newReport(a), newServe(a), newSum(a), newDiff(a), newScan(a), newCompletion(a), newMan(a, listed), newVersion(a),
+		newLs(a), newCp(a), newCat(a), newReport(a), newServe(a), newSum(a), newDiff(a), newView(a), newScan(a), newCompletion(a), newMan(a, listed), newVersion(a),
 	)
 	help := newHelp(a, listed)
 

@@ -63,9 +63,9 @@ type Derivation struct {
 	From []string
 	// By is what was done ("cast to BF16"), "" where it is the one of From as it is.
 	By string
-	// Why says line by line which rules gave it its key and made it, and where they stand; nil
-	// where none did.
-	Why func() []string
+	// Why is line by line what the rules did, each with its place: where a plan was asked to
+	// tell.
+	Why []string
 }
 
 // PlainAttribute is why a tensor is hidden that a module of a whole model holds besides its

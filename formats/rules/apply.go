@@ -45,9 +45,14 @@ type Result struct {
 	Output int
 	// Bindings are the values of the placeholders that loop, by their names.
 	Bindings map[string]string
+	// Casts are what the cast steps of the run did, of all its outputs, in the first of them.
+	Casts []Cast
 
 	file *File
 }
+
+// Cast is a tensor before and after a cast step.
+type Cast struct{ From, To ops.Array }
 
 const (
 	// maxKeys is the most tensors that a view has.

@@ -30,6 +30,7 @@ type evaluation struct {
 	*run
 	lists [][]item
 	step  *Step
+	casts []Cast
 }
 
 // evaluate carries out a run and adds its outputs to the results.
@@ -157,7 +158,9 @@ func (e *evaluation) one(it *item) (err error) {
 	switch s.Op {
 	case "alias":
 	case "cast":
+		before := it.Array
 		it.Array, err = it.To(s.args[0].dtype)
+		e.casts = append(e.casts, Cast{before, it.Array})
 		it.round = checkpoint.Invalid // it says to what
 	case "lora":
 		return e.lora(it)
@@ -364,8 +367,9 @@ func (e *evaluation) outputs() error {
 				return err
 			}
 			e.results = append(e.results, Result{
-				Key: Key{name, e.set, list[i].Array}, Inputs: inputs, Rule: r, Output: output, Bindings: bindings, file: e.file,
+				Key: Key{name, e.set, list[i].Array}, Inputs: inputs, Rule: r, Output: output, Bindings: bindings, Casts: e.casts, file: e.file,
 			})
+			e.casts = nil
 			output++
 		}
 	}

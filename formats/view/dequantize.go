@@ -37,6 +37,7 @@ func (d *deriving) dequantize() error {
 					return fault(d.rules.Dequantize.Pos, "%.200q: %v", n.key, err)
 				}
 				n.by("dequantized from " + from.String())
+				d.because(n, d.rules.Dequantize.Pos, "dequantized from %s", from)
 				count++
 			}
 		}
@@ -65,6 +66,7 @@ func (d *deriving) groups(i int, config []byte, to checkpoint.DType) ([]quantize
 	for _, g := range groups {
 		first := len(nodes)
 		made := &node{key: g.Key, array: g.Array, made: "dequantized from " + g.What}
+		d.because(made, d.rules.Dequantize.Pos, "dequantized from %s", g.What)
 		var sources []source.Source
 		for _, key := range g.Inputs {
 			k := index[key]

@@ -24,12 +24,12 @@ type node struct {
 	// made is by what it is made, "" where it is a tensor of the source as it is. Tensors
 	// that were tied, and that were made by the same, are.
 	made string
-	// why is checkpoint.Derivation.Why.
-	why func() []string
 	// shard is the place of its file among those of the source.
 	shard int
 	// sources are what it is made of.
 	sources []source.Source
+	// why is what rules did, where the plan is to tell.
+	why []string
 }
 
 // by says what was done to a tensor.
@@ -132,7 +132,12 @@ func (d *deriving) rewrite() error {
 		r := &results[i]
 		at := index[r.Set]
 		n := d.result(r, nodes)
-		n.why = func() []string { return r.Why(named) }
+		if d.rules.Explain {
+			n.why = whyOf(r, nodes, named)
+			for _, c := range r.Casts {
+				d.plan.Casts = append(d.plan.Casts, Casting{d.plan.Sets[at].Qualify(n.key), c.From, c.To})
+			}
+		}
 		d.sets[at] = append(d.sets[at], n)
 	}
 	return nil
@@ -173,16 +178,25 @@ func (d *deriving) cast() error {
 	keep := pick(d.rules.CastKeep)
 	err := d.each(func(set Set, n *node) error {
 		from := n.array.DType
-		if from == to || from.Bits() == 0 || !ops.Casts(from, to) || keep.some() && keep.takes(set, n.key) {
+		if from == to || from.Bits() == 0 || !ops.Casts(from, to) {
+			return nil
+		}
+		if keep.some() && keep.takes(set, n.key) {
+			if d.rules.Explain {
+				d.because(n, keep.of(set, n.key), "stays %s", from)
+			}
 			return nil
 		}
 		array, err := overflow.To(n.array, to)
 		if err != nil {
 			return fault(d.rules.Cast.Pos, "%.200q: %v", n.key, err)
 		}
-		d.plan.Casts = append(d.plan.Casts, Cast{set.Qualify(n.key), n.array, to})
+		if d.rules.Explain {
+			d.plan.Casts = append(d.plan.Casts, Casting{set.Qualify(n.key), n.array, array})
+		}
 		n.array = array
 		n.by("cast to " + to.String())
+		d.because(n, d.rules.Cast.Pos, "cast from %s to %s", from, to)
 		return nil
 	})
 	if err != nil {
@@ -205,14 +219,15 @@ func (d *deriving) settleTies() error {
 		return nil
 	}
 	for i, nodes := range d.sets {
-		seen := map[tie]bool{}
+		seen := map[tie]*node{}
 		d.sets[i] = slices.DeleteFunc(nodes, func(n *node) bool {
-			again := seen[n.tie()]
-			seen[n.tie()] = true
-			if again {
-				d.plan.LeftOut = append(d.plan.LeftOut, LeftOut{d.plan.Sets[i].Qualify(n.key), "tied to another one"})
+			first := seen[n.tie()]
+			if first == nil {
+				seen[n.tie()] = n
+				return false
 			}
-			return again
+			d.gone(d.plan.Sets[i], n, d.rules.Tied.Pos, "is %.200q by another name", first.key)
+			return true
 		})
 	}
 	return nil
@@ -275,9 +290,11 @@ func (d *deriving) selectKeys() error {
 		i := slices.IndexFunc(d.plan.Sets, func(s Set) bool { return s.Set == set.Set })
 		switch {
 		case !include.takes(set, n.key):
-			d.plan.LeftOut = append(d.plan.LeftOut, LeftOut{set.Qualify(n.key), "not included"})
+			d.gone(set, n, include.globs[0].Pos, "nothing includes it")
 		case exclude.some() && exclude.takes(set, n.key):
-			d.plan.LeftOut = append(d.plan.LeftOut, LeftOut{set.Qualify(n.key), "excluded"})
+			if d.rules.Explain {
+				d.gone(set, n, exclude.of(set, n.key), "excluded")
+			}
 		default:
 			left[i], some = append(left[i], n), true
 		}

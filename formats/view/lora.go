@@ -49,6 +49,7 @@ func (d *deriving) mergeOne(l rules.Lora) error {
 			by += fmt.Sprintf(" times %g", l.Weight)
 		}
 		n.by(by)
+		d.because(n, l.Pos, "%s", by)
 		return nil
 	})
 }

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"wfs/formats/checkpoint"
-	"wfs/formats/ops"
 	"wfs/formats/source"
 )
 
@@ -21,26 +20,13 @@ type Plan struct {
 	// Lacks is one line on what the sources hold and the views do not, "" for nothing.
 	Lacks string
 
-	// Casts are the casts that rules make, for those who want to know what they lose.
-	Casts []Cast
-	// LeftOut is what rules leave out of the view.
-	LeftOut []LeftOut
+	// Gone is the tensors that rules leave out, and Casts those that they cast:
+	// where Rules.Explain is set.
+	Gone  []Gone
+	Casts []Casting
 
 	notes  []string            // on what rules did
 	others []*checkpoint.Model // what rules opened besides
-}
-
-// Cast is a tensor of the view before it is cast.
-type Cast struct {
-	Key string // with the directory of its set
-	ops.Array
-	To checkpoint.DType
-}
-
-// LeftOut is a tensor that rules leave out of the view.
-type LeftOut struct {
-	Key string // as it would be called, with the directory of its set
-	Why string
 }
 
 // note adds a remark on what rules did.
@@ -127,6 +113,9 @@ func New(m *checkpoint.Model, rules Rules) (*Plan, error) {
 	}
 	if root := rules.root(); root != "" && root != "." && !p.takesAny() {
 		return nil, fmt.Errorf("%s: no tensor lies below %q: choose one of %s", m.Path, root, tops(m))
+	}
+	if rules.Explain {
+		p.beyond()
 	}
 	if rules.derives() {
 		if err := p.derive(rules); err != nil {

@@ -15,6 +15,9 @@ type Rules struct {
 	// Open opens what rules name besides the source: other weights, adapters. Paths are as
 	// the user wrote them, or next to the file of rules.
 	Open func(path string) (*checkpoint.Model, error)
+	// Explain has the plan remember why each tensor is what it is, which of 100 000 tensors
+	// is some memory: Derivation.Why, Plan.Gone, Plan.Casts.
+	Explain bool
 }
 
 // root is the root that the rules ask for, "" for none.
