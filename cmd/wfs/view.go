@@ -142,11 +142,11 @@ the dtype that the tensor had. The steps:
 	}
 	b.WriteString(`
 --check reads what [cast] or --dtype changes, and counts numbers too large for the dtype (which become an infinity,
-or the largest number), NaNs, and numbers that become zero.
+the largest number, or NaN by --overflow nan), infinities and NaNs, and numbers that become zero.
 
 --json prints one object: source, notes, tensors (key, dtype, shape, file, from: keys of the source,
 why: a line for each rule), and gone (key, why). With --check: casts, each with key, from, to, elements,
-overflow, nan, made_nan and made_zero.`)
+overflow, infinite, nan and underflow.`)
 	return b.String()
 }
 

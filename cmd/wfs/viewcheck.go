@@ -1,10 +1,10 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 
+	"wfs/formats/ops"
 	"wfs/formats/quantity"
 	"wfs/formats/view"
 )
@@ -19,13 +19,15 @@ func (a *app) checkCasts(opt *RulesOptions, plan *view.Plan) error {
 		total += c.Size()
 	}
 	p := a.startProgress(opt.ProgressOptions, "checked", total)
-	counts, err := view.Count(context.Background(), plan.Casts, p.add)
+	ctx, stop := interruptible()
+	defer stop()
+	counts, err := view.Count(ctx, plan.Casts, p.add)
 	p.stop()
 	if err == nil {
 		err = plan.Verify()
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", plan.Model.Path, err)
+		return a.interrupted("view", plan.Model.Path, fmt.Errorf("%s: %w", plan.Model.Path, err))
 	}
 	if opt.JSON {
 		if err := a.checkedJSON(plan, counts); err != nil {
@@ -44,14 +46,10 @@ func (a *app) checkCasts(opt *RulesOptions, plan *view.Plan) error {
 }
 
 // printCounts prints a line for each tensor with numbers that the cast harms, and one for all.
-func (a *app) printCounts(plan *view.Plan, counts []view.Counts) {
-	var all view.Counts
+func (a *app) printCounts(plan *view.Plan, counts []ops.Counts) {
+	var all ops.Counts
 	for i, n := range counts {
-		all.Elements += n.Elements
-		all.Overflow += n.Overflow
-		all.NaN += n.NaN
-		all.MadeNaN += n.MadeNaN
-		all.MadeZero += n.MadeZero
+		all = all.Add(n)
 		if c := plan.Casts[i]; n.Overflow > 0 || n.NaN > 0 {
 			fmt.Fprintf(a.stdout, "%s  %s to %s: %s\n", oneLine(c.Key), c.From.DType, c.To.DType, countsText(n))
 		}
@@ -59,24 +57,24 @@ func (a *app) printCounts(plan *view.Plan, counts []view.Counts) {
 	fmt.Fprintf(a.stdout, "%s: %s\n", quantity.Of(len(counts), "tensor"), countsText(all))
 }
 
-func countsText(n view.Counts) string {
+func countsText(n ops.Counts) string {
 	of := func(k int64) string { return quantity.Grouped(k, ",") }
-	return fmt.Sprintf("%s numbers, %s too large, %s NaN, %s become NaN, %s become zero", of(n.Elements), of(n.Overflow), of(n.NaN), of(n.MadeNaN), of(n.MadeZero))
+	return fmt.Sprintf("%s numbers, %s too large, %s infinite, %s NaN, %s become zero", of(n.Elements), of(n.Overflow), of(n.Infinite), of(n.NaN), of(n.Underflow))
 }
 
 // checkedCast is a cast in the JSON of wfs view --check.
 type checkedCast struct {
-	Key      string `json:"key"`
-	From     string `json:"from"`
-	To       string `json:"to"`
-	Elements int64  `json:"elements"`
-	Overflow int64  `json:"overflow"`
-	NaN      int64  `json:"nan"`
-	MadeNaN  int64  `json:"made_nan"`
-	MadeZero int64  `json:"made_zero"`
+	Key       string `json:"key"`
+	From      string `json:"from"`
+	To        string `json:"to"`
+	Elements  int64  `json:"elements"`
+	Overflow  int64  `json:"overflow"`
+	Infinite  int64  `json:"infinite"`
+	NaN       int64  `json:"nan"`
+	Underflow int64  `json:"underflow"`
 }
 
-func (a *app) checkedJSON(plan *view.Plan, counts []view.Counts) error {
+func (a *app) checkedJSON(plan *view.Plan, counts []ops.Counts) error {
 	out := struct {
 		Source string        `json:"source"`
 		Notes  []string      `json:"notes"`
@@ -84,7 +82,7 @@ func (a *app) checkedJSON(plan *view.Plan, counts []view.Counts) error {
 	}{plan.Model.Path, append([]string{}, plan.Notes()...), []checkedCast{}}
 	for i, n := range counts {
 		c := plan.Casts[i]
-		out.Casts = append(out.Casts, checkedCast{c.Key, c.From.DType.String(), c.To.DType.String(), n.Elements, n.Overflow, n.NaN, n.MadeNaN, n.MadeZero})
+		out.Casts = append(out.Casts, checkedCast{c.Key, c.From.DType.String(), c.To.DType.String(), n.Elements, n.Overflow, n.Infinite, n.NaN, n.Underflow})
 	}
 	return json.NewEncoder(a.stdout).Encode(out)
 }
