@@ -9,6 +9,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"wfs/formats/checkpoint"
@@ -389,6 +391,48 @@ func TestSumsGoOn(t *testing.T) {
 	if err := segment.Fill(segment.ReadUntil(ctx), s.Data, make([]byte, 100), 0); err != context.Canceled {
 		t.Errorf("a reader that gave up: %v", err)
 	}
+}
+
+// TestSumsOnce has many readers wait for the sums of one row, which is read once for all.
+func TestSumsOnce(t *testing.T) {
+	const n = 4 << 20
+	src := &counting{Reader: bytes.NewReader(make([]byte, 4*n))}
+	a := Array{DType: checkpoint.F32, Shape: []int64{n}, Data: segment.NewRange(src, 0, 4*n)}
+	s, err := Slerp(a, a, 0.5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, _ := weights(t, rand.New(rand.NewPCG(35, 36)), checkpoint.F32, 1)
+	w, err := WeightNorm(g, a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range []Array{s, w} {
+		src.bytes.Store(0)
+		var readers sync.WaitGroup
+		for i := range int64(16) {
+			readers.Go(func() {
+				if err := segment.ReadFull(r.Data, make([]byte, 4096), i*n/4); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		readers.Wait()
+		if got := src.bytes.Load(); got > 2*4*n+16*2*4096 {
+			t.Errorf("%d bytes were read", got)
+		}
+	}
+}
+
+// counting counts the bytes that are read.
+type counting struct {
+	*bytes.Reader
+	bytes atomic.Int64
+}
+
+func (c *counting) ReadAt(p []byte, off int64) (int, error) {
+	c.bytes.Add(int64(len(p)))
+	return c.Reader.ReadAt(p, off)
 }
 
 // TestArithmeticRefuses asks for sums of what cannot be summed.

@@ -8,10 +8,6 @@ import (
 	"wfs/formats/checkpoint"
 )
 
-// Arithmetic takes arrays of any dtypes that Cast has, which may differ, and of one shape. It
-// is done in float32; so are the results, which whoever ends a chain of them rounds once, by
-// Array.To. Weights are rounded to float32. A float64 is rounded to float32 first.
-
 // errWeight is what a weight is refused with that is a number of no use.
 var errWeight = errors.New("a weight has to be a finite number")
 
@@ -132,7 +128,9 @@ func Linear(weights []float64, normalize bool, parts ...Array) (Array, error) {
 		if total == 0 || total-total != 0 {
 			c.err = fmt.Errorf("the weights sum to %g, and cannot be normalized", total)
 		}
-		c.then(best.divide, float64(total))
+		if total != 1 { // by which a division changes nothing
+			c.then(best.divide, float64(total))
+		}
 	}
 	return c.Array, within("linear", c.err)
 }

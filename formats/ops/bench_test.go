@@ -81,6 +81,18 @@ func BenchmarkMove(b *testing.B) {
 		a, err := Concat(1, up, down)
 		inTurn(b, a, err)
 	})
+	b.Run("experts, transposed", func(b *testing.B) {
+		up, err := Stack(0, experts[:32]...)
+		down, err2 := Stack(0, experts[32:]...)
+		if err != nil || err2 != nil {
+			b.Fatal(err, err2)
+		}
+		a, err := Concat(1, up, down)
+		if err == nil {
+			a, err = Transpose(a)
+		}
+		inTurn(b, a, err)
+	})
 	for _, dim := range []int{1, 2} {
 		b.Run(fmt.Sprintf("stack %d", dim), func(b *testing.B) {
 			a, err := Stack(dim, experts[:8]...)

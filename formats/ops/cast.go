@@ -2,6 +2,16 @@
 // floating-point numbers, as torch's .to() does, and dequantizes the blocks of ggml; MulAdd is
 // the matrix product of a LoRA, and AddScaled adds it to the weights.
 //
+// An Array is moved by Permute, Reshape, Slice, Concat and the others, which change where its
+// elements are looked for: a movement of a movement is one gather (segment.Layout), and what
+// was cast, or computed element by element, is moved before that. Nothing is held but Bands.
+//
+// Scale, Add, Linear, Mean and the others compute with arrays of one shape and of any dtypes
+// that Cast has. They do so in float32; so are the results, which whoever ends a chain of
+// operations rounds once, by Array.To. Weights are rounded to float32, and a float64 is rounded
+// to it first. What is added to a result is a step more of it (fold.go): memory does not
+// depend on how many checkpoints are merged. No result depends on how its bytes are asked for.
+//
 // What decides on speed has two forms: one in Go, for every machine (portable.go), and one
 // in assembly for amd64 with AVX2 (kernels_amd64.s). Both give the same bits.
 package ops

@@ -7,7 +7,7 @@ import (
 )
 
 // maxPieces is how many arrays one can be taken apart into.
-const maxPieces = 1 << 20
+const maxPieces = 1 << 16
 
 // Split cuts a dimension into parts of the given sizes, as torch.split does. They fill it;
 // one of them may be -1, what the others leave.

@@ -6,8 +6,10 @@
 //
 // A reader of a format says where each tensor's bytes are: a Range of its source; a
 // Strided, where the elements lie there in another order; an Elementwise, where they have
-// to be swapped, negated or widened. A List puts a header (a Literal) in front of them.
-// Nothing is read while this is built.
+// to be swapped, negated or widened; a Computed, where they are made of other tensors. A List
+// puts a header (a Literal) in front of them, or tensors one after the other; Interleaved are
+// the rows of several in turn. Nothing is read while this is built, and a Layout takes a
+// gather apart again for the next movement.
 //
 // ReadAt comes from above with an offset. A List finds the part that holds it by a binary
 // search (list.go) and reads small ranges that are neighbours in the source by one call. A
