@@ -15,7 +15,7 @@ var layers = [][]string{
 	{"formats/source/blocks"},
 	{"formats/checkpoint", "formats/zip", "formats/pickle", "formats/hdf5"},
 	{"formats/ops/ggml"},
-	{"formats/digest", "formats/npy", "formats/ops", "formats/safetensors", "formats/torch", "formats/gguf", "formats/keras", "formats/huggingface", "formats/internal/readertest", "formats/internal/toy"},
+	{"formats/digest", "formats/npy", "formats/ops", "formats/safetensors", "formats/torch", "formats/gguf", "formats/numpy", "formats/keras", "formats/huggingface", "formats/internal/readertest", "formats/internal/toy"},
 	{"formats/adapter", "formats/quantized", "formats/rules"},
 	{"formats/arrayprint", "formats/slicing", "formats/audit", "formats/diff", "formats/view", "formats"},
 	{"formats/report"},

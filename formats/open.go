@@ -4,7 +4,7 @@
 //	torch        zip, legacy and tar files, TorchScript; pickled values → tensors
 //	safetensors  headers, read and laid out
 //	hdf5, keras  a lazy reader of HDF5, and what Keras writes in it
-//	gguf         llama.cpp's files, whole and split
+//	gguf, numpy  llama.cpp's files, whole and split; arrays, one by one and in zip files
 //	huggingface  directories, shards, indices
 //	checkpoint   what they make: Model, Set, Tensor, DType
 //	view         what of a model a view shows: Rules → Plan
@@ -26,6 +26,7 @@ import (
 	"wfs/formats/hdf5"
 	"wfs/formats/huggingface"
 	"wfs/formats/keras"
+	"wfs/formats/numpy"
 	"wfs/formats/safetensors"
 	"wfs/formats/segment"
 	"wfs/formats/source"
@@ -42,17 +43,19 @@ type opener struct {
 // newOpener makes the two tables: a row for each reader, in no order.
 func newOpener() *opener {
 	chunks, inflated := hdf5.NewChunkCache(hdf5.DefaultCacheSize), deflate.NewCache()
-	splits := gguf.SplitFormat()
+	bands, splits := segment.NewBands(segment.DefaultBandsSize), gguf.SplitFormat()
 	return &opener{
 		inflated: inflated,
 		files: []checkpoint.Format{
 			safetensors.Format(),
 			keras.Format(chunks, inflated),
-			torch.Format(inflated, segment.NewBands(segment.DefaultBandsSize)),
+			torch.Format(inflated, bands),
 			gguf.Format(),
+			numpy.Format(bands),
+			numpy.ArchiveFormat(inflated, bands),
 		},
 		dirs: []checkpoint.DirFormat{
-			huggingface.Format(splits),
+			huggingface.Format(huggingface.Joins{Splits: splits, Arrays: numpy.Directory(bands)}),
 			huggingface.IndexFormat(),
 			splits,
 		},

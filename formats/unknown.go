@@ -53,7 +53,6 @@ var signatures = []struct{ magic, what string }{
 	{"Rar!\x1a\x07", "it is a RAR archive" + unpackFirst},
 	{"PK\x07\x08", "it is a part of a split zip file: join and unpack it first"},
 	{"PK\x05\x06", "it is an empty zip file"},
-	{"\x93NUMPY", "it is a .npy file already"},
 	{"PYTORCH1", "it is of a preview of torch 1.0 that no release reads"},
 	{"MATLAB 5.0 MAT-file", "it is a MATLAB 5 file: load it with scipy.io.loadmat" + saveArrays + ", or save it with -v7.3, which is HDF5"},
 	{"ZF0x", "it is a joblib file of an old version: load it with joblib.load" + saveArrays},

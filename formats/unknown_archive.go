@@ -43,7 +43,7 @@ var (
 // members is what is known of an archive by the names in it.
 type members struct {
 	kind            string // "a zip file"
-	count, arrays   int
+	count           int
 	torch           bool
 	what            string
 	weights, others []string
@@ -60,9 +60,6 @@ func (m *members) add(name string) {
 	}
 	m.count++
 	m.torch = m.torch || ofTorch.MatchString(name)
-	if strings.HasSuffix(name, ".npy") {
-		m.arrays++
-	}
 	for _, c := range contents {
 		if m.what == "" && c.member.MatchString(name) {
 			m.what = c.what
@@ -87,8 +84,6 @@ func (m *members) describe() string {
 		return "it is " + m.what + " with " + named(m.weights) + " in it" + unpackFirst
 	case m.what != "":
 		return "it is " + m.what
-	case m.arrays == m.count && m.kind == zipFile:
-		return "it is .npz, arrays of NumPy: load it with numpy.load" + saveArrays
 	case len(m.weights) > 0:
 		return "it is " + m.kind + " with " + named(m.weights) + " in it" + unpackFirst
 	case m.torch:
@@ -96,8 +91,6 @@ func (m *members) describe() string {
 	}
 	return "it is " + m.kind + " without weights, with " + named(m.others) + " in it"
 }
-
-const zipFile, tarArchive = "a zip file", "a tar archive"
 
 // named is the first of names, for a message.
 func named(names []string) string {
@@ -117,7 +110,7 @@ func describeZip(src segment.Data, cache *deflate.Cache) string {
 	if err != nil {
 		return ""
 	}
-	m := &members{kind: zipFile}
+	m := &members{kind: "a zip file"}
 	for i := range z.Records {
 		m.add(z.Records[i].Name)
 	}
@@ -126,7 +119,7 @@ func describeZip(src segment.Data, cache *deflate.Cache) string {
 
 // describeTar looks at the first members of a tar archive.
 func describeTar(src segment.Data) string {
-	m := &members{kind: tarArchive}
+	m := &members{kind: "a tar archive"}
 	archive := tar.NewReader(io.NewSectionReader(src, 0, src.Size()))
 	for range torch.MaxTarMembers {
 		h, err := archive.Next()

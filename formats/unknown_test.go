@@ -52,7 +52,6 @@ func TestUnknown(t *testing.T) {
 		{"agent.zip", zipOf(t, "data", "policy.pth", "pytorch_variables.pth", "_stable_baselines3_version"), "it is an archive of Stable Baselines with policy.pth, pytorch_variables.pth in it: unpack it first"},
 		{"policy.zip", zipOf(t, "policy.pth"), "it is a zip file with policy.pth in it: unpack it first"},
 		{"model.mar", zipOf(t, "MAR-INF/", "MAR-INF/MANIFEST.json", "model.pt", "handler.py"), "it is an archive of TorchServe with model.pt in it: unpack it first"},
-		{"arrays.npz", zipOf(t, "w.npy", "b.npy"), "it is .npz, arrays of NumPy: load it with numpy.load"},
 		{"package.pt", zipOf(t, "package/model/model.pkl", "package/.data/extern_modules"), "it is a package of torch.package: load the model with torch.package.PackageImporter"},
 		{"old.pt", zipOf(t, "old/version", "old/model.json", "old/code/old.py", "old/tensors/0"), "it is TorchScript of torch before 1.4: load it with torch.jit.load"},
 		{"saved.zip", zipOf(t, "1/saved_model.pb", "1/variables/variables.index"), "an archive of a SavedModel of TensorFlow"},

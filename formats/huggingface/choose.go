@@ -29,6 +29,7 @@ const (
 	whole      kind = iota
 	index           // weight_map places each tensor in a shard
 	kerasIndex      // Keras's own
+	arrays          // all files of NumPy are one checkpoint
 )
 
 const indexSuffix = ".index.json"

@@ -33,7 +33,8 @@ func openDir(path string, read checkpoint.OpenFile) (*checkpoint.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Format().Open(checkpoint.Place{Dir: dir}, read)
+	arrays := func(dir source.Dir, paths []string) (*checkpoint.Checkpoint, error) { return read(dir, paths[0]) }
+	return Format(Joins{Arrays: arrays}).Open(checkpoint.Place{Dir: dir}, read)
 }
 
 // tree writes files; a value that begins with "-> " is the target of a link.
@@ -218,6 +219,10 @@ func TestOpen(t *testing.T) {
 		{"one of GGUF", map[string]string{"a-Q4_K_M.gguf": "g", "config.json": "{}", "mmproj-F16.gguf": "p", "sub/imatrix.gguf": "i", "model.onnx": "o"},
 			"a-Q4_K_M.safetensors=a-Q4_K_M.gguf +config.json +mmproj-F16.gguf +model.onnx +sub/imatrix.gguf", ""},
 		{"one of GGUF below", map[string]string{"q8/model.gguf": "g", "config.json": "{}"}, "q8/model.safetensors=model.gguf +config.json", ""},
+		{"an archive of arrays", map[string]string{"w.npz": "a", "data.npy": "d", "config.json": "{}"}, "w.safetensors=w.npz +config.json +data.npy", ""},
+		{"GGUF before arrays", map[string]string{"w.npz": "a", "w.gguf": "g", "x.npz": "x"}, "w.safetensors=w.gguf +x.npz", ""},
+		{"arrays", map[string]string{"b.npy": "b", "params/a.npy": "a", "params/x.txt": "x"}, "model.safetensors=b.npy +params/x.txt", ""},
+		{"arrays beside weights", map[string]string{"b.npy": "b", "model.safetensors": "m"}, "model.safetensors=model.safetensors +b.npy", ""},
 		{"a projector alone", map[string]string{"mmproj-F16.gguf": "p"}, "mmproj-F16.safetensors=mmproj-F16.gguf", ""},
 		{"GGUF beside weights of another name", map[string]string{"mine.pt": "w", "other-Q4.gguf": "g"}, "mine.safetensors=mine.pt +other-Q4.gguf", ""},
 		{"GGUF beside weights below", map[string]string{"unet/diffusion_pytorch_model.bin": "u", "model_index.json": "{}", "x.gguf": "g"},

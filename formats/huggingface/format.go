@@ -18,11 +18,20 @@ import (
 	"wfs/formats/source"
 )
 
-// Format is the reader of model directories. The readers joined open files of a model that
-// are split, by any of them.
-func Format(joined ...checkpoint.DirFormat) checkpoint.DirFormat {
+// Joins are readers of what lies in several files, which are not called as this package
+// knows it.
+type Joins struct {
+	// Splits opens a file that says that it is one of several, with the others.
+	Splits checkpoint.DirFormat
+	// Arrays opens files of NumPy, at the given paths, as one checkpoint. Its error names the
+	// file.
+	Arrays func(dir source.Dir, paths []string) (*checkpoint.Checkpoint, error)
+}
+
+// Format is the reader of model directories.
+func Format(joins Joins) checkpoint.DirFormat {
 	open := func(p checkpoint.Place, open checkpoint.OpenFile) (*checkpoint.Model, error) {
-		return (&reader{dir: p.Dir, open: open, joined: joined, model: &checkpoint.Model{Path: p.Dir.Path(), Dir: p.Dir}}).all()
+		return (&reader{dir: p.Dir, open: open, joins: joins, model: &checkpoint.Model{Path: p.Dir.Path(), Dir: p.Dir}}).all()
 	}
 	return checkpoint.DirFormat{Name: "huggingface", Open: open, Detect: func(p checkpoint.Place) checkpoint.Match {
 		if p.Name == "" {
@@ -38,10 +47,10 @@ func IndexFormat() checkpoint.DirFormat {
 }
 
 type reader struct {
-	dir    source.Dir
-	open   checkpoint.OpenFile
-	joined []checkpoint.DirFormat
-	model  *checkpoint.Model
+	dir   source.Dir
+	open  checkpoint.OpenFile
+	joins Joins
+	model *checkpoint.Model
 	// listed counts entries, passed counts files.
 	listed, passed int
 	// hidden are the files whose tensors the view has.
@@ -83,7 +92,7 @@ func (r *reader) read() error {
 // openIndex reads the shards of the index p.Name and no other file.
 func openIndex(p checkpoint.Place, open checkpoint.OpenFile) (*checkpoint.Model, error) {
 	r := &reader{dir: p.Dir, open: open, model: &checkpoint.Model{Path: filepath.Join(p.Dir.Path(), p.Name)}}
-	set, _, err := r.openSet("", indexNamed(p.Name, bytes.Contains(headOf(p), []byte(".weights.h5"))))
+	set, _, err := r.openSet(&folder{}, indexNamed(p.Name, bytes.Contains(headOf(p), []byte(".weights.h5"))))
 	if err != nil {
 		return nil, err
 	}

@@ -77,7 +77,6 @@ var signatures = []struct {
 	{regexp.MustCompile(`(?i)\.onnx$`), "its weights are ONNX, which wfs does not read"},
 	{regexp.MustCompile(`(?i)\.msgpack$`), "its weights are of Flax, which wfs does not read: transformers before version 5 converts them (from_flax=True)"},
 	{regexp.MustCompile(`(?i)\.tflite$`), "its weights are TensorFlow Lite, which wfs does not read"},
-	{regexp.MustCompile(`(?i)\.npz$`), "its weights are .npz, whose arrays NumPy reads: wfs does not"},
 	{regexp.MustCompile(`(?i)\.ot$`), "its weights are of rust-bert, which wfs does not read"},
 	{regexp.MustCompile(`(?i)^openvino_.*\.xml$`), "its weights are of OpenVINO, which wfs does not read"},
 	{regexp.MustCompile(`(?i)\.mlmodel$`), "it is a model of Core ML, which wfs does not read"},

@@ -27,7 +27,7 @@ func (r *reader) openSets(root *folder) error {
 					continue // tensors/ has one directory of a name
 				}
 			}
-			set, used, err := r.openSet(d.path, f)
+			set, used, err := r.openSet(d, f)
 			if err != nil && i > 0 {
 				r.note(fmt.Sprintf("%s is passed through as it is, for it cannot be read as weights: %.500s", printed(d.path, f.name), err))
 				continue
@@ -61,10 +61,12 @@ func (r *reader) passMembers(d *folder, set *checkpoint.Set) {
 	}
 }
 
-// openSet opens the weights f of the directory rel. used are the names that the view
-// replaces.
-func (r *reader) openSet(rel string, f found) (set *checkpoint.Set, used []string, err error) {
+// openSet opens the weights f of a folder. used are the names that the view replaces.
+func (r *reader) openSet(d *folder, f found) (set *checkpoint.Set, used []string, err error) {
+	rel := d.path
 	switch f.kind {
+	case arrays:
+		set, err = r.arrays(d, f)
 	case whole:
 		if set, used, err = r.parts(rel, f); set == nil && err == nil {
 			set, err = r.single(rel, f)

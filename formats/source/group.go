@@ -1,6 +1,8 @@
 package source
 
 import (
+	"errors"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +14,8 @@ import (
 type group struct {
 	segment.Literal // a group has no bytes of its own
 	all             []Source
+	path            string // its own, "" for the first's
+	owns            bool   // it closes them
 }
 
 // Group is the sources that something is made of, as one: it is as old as the newest of
@@ -30,11 +34,27 @@ func Group(sources ...Source) Source {
 	return &group{all: all}
 }
 
+// Joined is a Group of what something by itself is made of, such as a directory of arrays. It
+// has that path, and closes its sources. There is one, at least.
+func Joined(path string, sources ...Source) Source {
+	return &group{all: sources, path: path, owns: true}
+}
+
 // Path implements Source.
-func (g *group) Path() string { return g.all[0].Path() }
+func (g *group) Path() string {
+	if g.path != "" {
+		return g.path
+	}
+	return g.all[0].Path()
+}
 
 // Name implements Source.
-func (g *group) Name() string { return g.all[0].Name() }
+func (g *group) Name() string {
+	if g.path != "" {
+		return filepath.Base(g.path)
+	}
+	return g.all[0].Name()
+}
 
 // ModTime implements Source.
 func (g *group) ModTime() time.Time {
@@ -62,7 +82,16 @@ func (g *group) Verify() error {
 }
 
 // Close implements Source.
-func (g *group) Close() error { return nil }
+func (g *group) Close() error {
+	if !g.owns {
+		return nil
+	}
+	var errs []error
+	for _, s := range g.all {
+		errs = append(errs, s.Close())
+	}
+	return errors.Join(errs...)
+}
 
 // Instant implements PageCached.
 func (g *group) Instant() bool {
