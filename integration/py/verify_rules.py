@@ -54,6 +54,7 @@ def write(where):
     wrapped = {f"module._orig_mod.{key}": random(5, 8) for key in ["fc.weight", "norm1.weight", "module.x"]}
     wrapped |= {"optimizer.exp_avg": random(3), "ema.fc.weight": random(5, 8), "module._orig_mod.steps": torch.tensor(3)}
     safetensors.torch.save_file(wrapped, where / "wrapped.safetensors")
+    safetensors.torch.save_file({"x": extremes(), "ids": torch.arange(4)}, where / "extremes.safetensors")
     transformers.OlmoeForCausalLM(transformers.OlmoeConfig(**EXPERTS)).to(torch.bfloat16).save_pretrained(where / "experts")
     llama = transformers.LlamaConfig(**LLAMA)
     (where / "meta").mkdir()
@@ -66,6 +67,13 @@ def write(where):
         model.save_pretrained(where / name)
     for name, rank, targets in [("lora-a", 8, ["q_proj", "down_proj"]), ("lora-b", 5, ["q_proj", "k_proj"])]:
         adapter(transformers.AutoModelForCausalLM.from_pretrained(where / "A"), where / name, rank, targets)
+
+
+def extremes():
+    """Float32 around every bound of the dtypes that wfs casts to, and what is no number."""
+    bounds = torch.tensor([65504.0, 65520, 448, 464, 480, 57344, 61440, 3.3895314e38, 3.396e38, 3.3961775e38, 3.4e38, 6.1e-5, 5.96e-8, 2.98e-8, 2**-9, 2**-10, 2**-16, 2**-17, 2**-133, 1e-45, 1.0])
+    near = torch.cat([bounds, torch.nextafter(bounds, torch.tensor(0.0)), torch.nextafter(bounds, torch.tensor(torch.inf))])
+    return torch.cat([near, -near, torch.tensor([torch.inf, -torch.inf, torch.nan, 0.0, -0.0]), torch.logspace(-44, 38, 3000)])
 
 
 def wild(module):
@@ -125,7 +133,7 @@ def neox_differs(where, got):
             mine = y.view(1, 3, NEOX["num_attention_heads"], -1).transpose(1, 2)
             if not torch.allclose(mine, CAPTURED[name], rtol=0, atol=1e-6):
                 yield f"{key} differs"
-    plain = {k: v for k, v in model.state_dict().items() if ".query_key_value." not in k}
+    plain = {k: v for k, v in safetensors.torch.load_file(where / "neox" / "model.safetensors").items() if ".query_key_value." not in k}
     yield from differs({k: v for k, v in got.items() if "_proj." not in k}, plain)
 
 
@@ -173,6 +181,25 @@ def differs(got, want):
             yield f"{key} differs in {off} of {tensor.numel()} elements"
 
 
+DTYPES = {"f16": torch.float16, "bf16": torch.bfloat16, "f8_e4m3": torch.float8_e4m3fn, "f8_e5m2": torch.float8_e5m2}
+
+
+def miscounted(where):
+    """What wfs view --check says of extremes.safetensors, against what torch's .to() does to it."""
+    x = extremes()
+    for name, dtype in DTYPES.items():
+        y = x.to(dtype).float()
+        large = ~x.isinf() & y.isinf()
+        if name == "f8_e4m3":  # saturates: what is more than half a step above the largest number
+            large = x.abs() > 464
+        want = {
+            "key": "x", "from": "F32", "to": name.upper(), "elements": x.numel(), "overflow": large.sum().item(), "nan": x.isnan().sum().item(),
+            "made_nan": (~x.isnan() & y.isnan()).sum().item(), "made_zero": ((y == 0) & (x != 0)).sum().item()}
+        got = json.loads((where / "out" / f"{name}.json").read_text())["casts"]
+        if got != [want]:
+            yield f"{got}, not {want}"
+
+
 def check(where):
     out = {path.stem: safetensors.torch.load_file(path) for path in (where / "out").glob("*.safetensors")}
     linear = mergekit(
@@ -185,6 +212,7 @@ def check(where):
         "prefixes": differs(out["prefixes"], prefixes(where)), "experts": differs(out["experts"], experts(where)), "llama": differs(out["llama"], llama(where)),
         "neox": neox_differs(where, out["neox"]), "sum": differs(out["sum"], linear), "difference": differs(out["difference"], task),
         "adapters": differs(out["adapters"], merged_by_peft(where)), "flags": differs(out["flags"], out["adapters"]),
+        "counts": miscounted(where),
     }
     return {name: list(lines) for name, lines in problems.items()}
 
