@@ -62,10 +62,11 @@ $(ENVIRONMENTS:%=.venv/%): .venv/%: .venv/%/.installed
 demo: build .venv/torch
 	integration/demo.sh ./wfs .venv/torch/bin/python
 
-# The tests of integration/ mount the binary; what they leave behind is a failure.
+# The tests of integration/ mount the binary; what they leave behind is a failure. The packages that
+# take longest begin first, for a processor would else have nothing to do at the end.
 .PHONY: test
 test: system .venv/torch .venv/keras .venv/extra
-	integration/leftovers.sh check go test -count=1 -timeout $(TESTTIMEOUT) ./...
+	integration/leftovers.sh check go test -count=1 -timeout $(TESTTIMEOUT) ./integration/formats ./integration/clients ./...
 
 SOAK ?= 30
 .PHONY: soak
@@ -83,8 +84,9 @@ race: system .venv/torch .venv/keras
 # By default Go spends up to a minute on making each new input shorter: real files are
 # long, and nothing else would get done.
 .PHONY: fuzz
-fuzz:
+fuzz: system .venv/keras
 	MUTATIONS=100000 go test -count=1 -run '^TestMutations$$' ./formats/audit
+	HDF5FILES=600 go test -count=1 -run '^TestHDF5Random$$' ./integration/formats
 	@for package in $$(go list ./...); do \
 		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
 			echo "== $$package $$target"; \

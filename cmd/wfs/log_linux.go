@@ -42,12 +42,15 @@ func (o *MountOptions) logger(stderr io.Writer) (*slog.Logger, error) {
 
 // openLog opens a log file to append to. A link is not followed: in a directory where others
 // write, it could lead root to any file. What is logged, paths and keys, is for its owner.
+// O_NONBLOCK: no mount waits for somebody to come and read a FIFO.
 func openLog(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY|syscall.O_NOFOLLOW, 0o600)
-	if errors.Is(err, syscall.ELOOP) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o600)
+	switch {
+	case errors.Is(err, syscall.ELOOP):
 		return nil, fmt.Errorf("%s: the log file is a symbolic link, which is not followed", path)
-	}
-	if err != nil {
+	case errors.Is(err, syscall.ENXIO):
+		return nil, fmt.Errorf("%s: nobody reads this pipe or socket: name a file", path)
+	case err != nil:
 		return nil, shortPath(err)
 	}
 	return f, nil

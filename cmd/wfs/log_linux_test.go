@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -36,6 +37,13 @@ func TestOpenLog(t *testing.T) {
 	}
 	if _, err := os.Lstat(victim); err == nil {
 		t.Error("a file was made where a link leads")
+	}
+	fifo := filepath.Join(dir, "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openLog(fifo); err == nil || !strings.Contains(err.Error(), fifo+": nobody reads this pipe or socket") {
+		t.Errorf("a pipe: %v", err)
 	}
 	if _, err := openLog(filepath.Join(dir, "missing", "log")); err == nil {
 		t.Error("a directory that is missing")

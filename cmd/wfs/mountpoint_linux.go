@@ -36,12 +36,8 @@ func prepareMountpoint(source, mountpoint string) (made []string, err error) {
 	if err := refuseMounted(mountpoint); err != nil {
 		return nil, err
 	}
-	info, err := os.Stat(source)
-	if err != nil {
+	if _, err := os.Stat(source); err != nil {
 		return nil, shortPath(err)
-	}
-	if info.Mode()&(fs.ModeNamedPipe|fs.ModeSocket) != 0 {
-		return nil, fmt.Errorf("%s: a pipe can be read only once: write it to a file, and mount that", source)
 	}
 	if _, err := os.Stat(mountpoint); !errors.Is(err, fs.ErrNotExist) {
 		return nil, nil // claim says what is wrong with it

@@ -97,9 +97,6 @@ func TestMutations(t *testing.T) {
 		t.Skip("takes long")
 	}
 	count := 10_000
-	if testing.Short() {
-		count = 2000
-	}
 	if n, err := strconv.Atoi(os.Getenv("MUTATIONS")); err == nil {
 		count = n
 	}

@@ -40,8 +40,11 @@ func newLocal(f *os.File, path string) (*Local, error) {
 		f.Close()
 		return nil, err
 	}
-	if !info.Mode().IsRegular() {
+	if mode := info.Mode(); !mode.IsRegular() {
 		f.Close()
+		if mode&(os.ModeNamedPipe|os.ModeSocket) != 0 {
+			return nil, fmt.Errorf("%s: a pipe can be read only once: write it to a file first", path)
+		}
 		return nil, fmt.Errorf("%s: not a regular file", path)
 	}
 	pin, err := stampOf(f)

@@ -33,11 +33,12 @@ func (a *archive) storages() []int64 {
 }
 
 // census is a note on the storages that belong to no listed tensor and to nothing that is
-// named as omitted: no tensor is to vanish without a word. "" where there are none.
+// named as omitted: no tensor is to vanish without a word. "" where there are none, or none
+// with a byte in it.
 func (c *collector) census() string {
 	count, size := 0, int64(0)
 	for i, n := range c.inventory {
-		if n != noStorage && !c.used[i] {
+		if n > 0 && !c.used[i] {
 			count++
 			size += n
 		}

@@ -75,8 +75,10 @@ func TestDescriptorDeleted(t *testing.T) {
 func TestDescriptorRefused(t *testing.T) {
 	mountpoint := harness.Mountpoint(t)
 	for script, words := range map[string]string{
-		`exec "$0" mount /dev/fd/9 "$1"`:                    "/dev/fd/9: no such file",
+		`exec 9<&-; exec "$0" mount /dev/fd/9 "$1"`:         "/dev/fd/9: no such file",
 		`exec "$0" mount <(echo x) "$1"`:                    "a pipe can be read only once",
+		`exec "$0" mount -f <(echo x) "$1"`:                 "a pipe can be read only once",
+		`exec "$0" ls <(echo x)`:                            "a pipe can be read only once",
 		`exec 3< /dev/null; exec "$0" mount /dev/fd/3 "$1"`: "not a regular file",
 	} {
 		r := inShell(t, script, mountpoint)

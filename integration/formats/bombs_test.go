@@ -3,6 +3,7 @@ package formats
 import (
 	"archive/zip"
 	"bufio"
+	"compress/flate"
 	encoding "encoding/binary"
 	"fmt"
 	"io"
@@ -43,6 +44,7 @@ func repeat(parts ...any) func(io.Writer) {
 func inZip(method uint16, pickle func(io.Writer)) func(io.Writer) {
 	return func(w io.Writer) {
 		z := zip.NewWriter(w)
+		z.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, flate.BestSpeed) })
 		for _, record := range []struct {
 			name  string
 			write func(io.Writer)
@@ -113,7 +115,7 @@ func longPaths(w io.Writer) {
 
 // nested is a pickle in the bytes of a pickle, eight deep, each full of lists.
 func nested(w io.Writer) {
-	fill := strings.Repeat("]", 3*million)
+	fill := strings.Repeat("]", 2*million)
 	inner := "\x80\x03(" + fill + "l."
 	for range 8 {
 		inner = "\x80\x03(" + fill + "B" + string(encoding.LittleEndian.AppendUint32(nil, uint32(len(inner)))) + inner + "l."
@@ -160,15 +162,15 @@ var bombs = []bomb{
 	{"billion laughs, narrow", repeat(1, laughs(80, 2)), true, 2},
 	{"billion laughs of modules", repeat(1, modules(90)), false, 2},
 	{"90 MB of MARK", repeat(1, "\x80\x02", 90*million, "("), false, 2},
-	{"90 MB of EMPTY_DICT", repeat(1, "\x80\x02", 90*million, "}"), false, 2},
-	{"90 MB of EMPTY_LIST", repeat(1, "\x80\x02(", 90*million, "]", 1, "l."), false, 2},
-	{"90 MB of DUP", repeat(1, "\x80\x02N", 90*million, "2", 1, "."), false, 2},
-	{"90 MB of MEMOIZE", repeat(1, "\x80\x04N", 90*million, "\x94", 1, "."), false, 2},
-	{"90 MB of PERSID", repeat(1, "\x80\x02(", 30*million, "Pa\n", 1, "l."), false, 2},
-	{"90 MB of REDUCE", repeat(1, "\x80\x02(ca\nb\nq\x00", 22*million, "h\x00)R", 1, "l."), false, 2},
-	{"90 MB of GLOBAL", func(w io.Writer) {
+	{"45 MB of EMPTY_DICT", repeat(1, "\x80\x02", 45*million, "}"), false, 2},
+	{"45 MB of EMPTY_LIST", repeat(1, "\x80\x02(", 45*million, "]", 1, "l."), false, 2},
+	{"45 MB of DUP", repeat(1, "\x80\x02N", 45*million, "2", 1, "."), false, 2},
+	{"45 MB of MEMOIZE", repeat(1, "\x80\x04N", 45*million, "\x94", 1, "."), false, 2},
+	{"45 MB of PERSID", repeat(1, "\x80\x02(", 15*million, "Pa\n", 1, "l."), false, 2},
+	{"45 MB of REDUCE", repeat(1, "\x80\x02(ca\nb\nq\x00", 11*million, "h\x00)R", 1, "l."), false, 2},
+	{"45 MB of GLOBAL", func(w io.Writer) {
 		io.WriteString(w, "\x80\x02(")
-		for i := range 90 * million / 12 {
+		for i := range 45 * million / 12 {
 			fmt.Fprintf(w, "ca%07d\nb\n", i)
 		}
 		io.WriteString(w, "l.")
@@ -176,7 +178,7 @@ var bombs = []bomb{
 	{"keys of 16 KiB", repeat(1, "\x80\x02X\x80\x3e\x00\x00", 16_000, "k", 1, "q\x000}", 20*million, "h\x00Ns", 1, "."), false, 2},
 	{"keys of 8000-byte integers", repeat(1, "\x80\x02\x8b\x40\x1f\x00\x00", 8000, "\x01", 1, "q\x000}", 20*million, "h\x00Ns", 1, "."), false, 2},
 	{"pickles in pickles", nested, true, 0},
-	{"one tensor 20 million times", inZip(zip.Store, repeat(1, rebuild+scalar+"q\x030(", 20*million, "h\x03", 1, "l.")), false, 2},
+	{"one tensor 10 million times", inZip(zip.Store, repeat(1, rebuild+scalar+"q\x030(", 10*million, "h\x03", 1, "l.")), false, 2},
 	{"a million tensors of one storage", inZip(zip.Store, repeat(1, rebuild+"(", million, scalar, 1, "l.")), false, 2},
 	{"100 000 tensors of one storage", inZip(zip.Store, repeat(1, rebuild+"(", 100_000, scalar, 1, "l.")), true, 0},
 	{"paths of megabytes", inZip(zip.Store, longPaths), false, 2},
@@ -186,11 +188,14 @@ var bombs = []bomb{
 }
 
 // TestBombs opens files that are made to exhaust the reader, and runs beside no other test:
-// a process counts what its parent held when it was forked. Listing, scanning and mounting each stays below 512 MiB resident in its own process and ends soon; what
-// is not a fair file ends in one line.
+// a process counts what its parent held when it was forked. Listing, scanning and mounting
+// each stays below 512 MiB resident in its own process and ends soon; what is not a fair file
+// ends in one line. Each file has enough in it that what a reader keeps of it, at 16 bytes for
+// each value, is more. A mount opens a file as ls does: of those that are refused, one in four
+// is tried.
 func TestBombs(t *testing.T) {
 	const limit = 512 << 20
-	for _, b := range bombs {
+	for i, b := range bombs {
 		t.Run(b.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "bomb.pt")
 			file, err := os.Create(path)
@@ -229,7 +234,7 @@ func TestBombs(t *testing.T) {
 				if peak := harness.Memory(t, m.PID, "VmHWM"); peak > limit {
 					t.Errorf("mount: %d MiB resident", peak>>20)
 				}
-			} else {
+			} else if i%4 == 0 {
 				cmd := harness.Command("mount", "-f", path, harness.Mountpoint(t))
 				if r := harness.Run(t, time.Minute, cmd); r.Code != 1 {
 					t.Errorf("mount: exit code %d, want 1\n%s", r.Code, r.Stderr)

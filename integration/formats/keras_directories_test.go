@@ -6,8 +6,8 @@ import (
 	"wfs/integration/harness"
 )
 
-// TestKerasDirectories mounts unpacked .keras files, presets and shards, by their directory
-// and by their index. Keras loads them from the mount as from the source.
+// TestKerasDirectories mounts an unpacked .keras file, presets of keras-hub and shards, by their
+// directory and by their index. Keras and keras-hub load them from the mount as from the source.
 func TestKerasDirectories(t *testing.T) {
 	t.Parallel()
 	var cases []map[string]string
