@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"wfs/formats/checkpoint"
 	"wfs/formats/keys"
@@ -112,7 +113,7 @@ func (a *Adapter) sort(tensors []*checkpoint.Tensor) error {
 			if bits := t.DType.Bits(); !ops.Widens(t.DType) || bits < 8 {
 				return a.errorf("%.200q is %s, and the factors of an adapter are floating-point numbers", t.Key, t.DType)
 			}
-			if n, err := segment.Count(t.Shape); err != nil || n == 0 {
+			if count, err := segment.Count(t.Shape); err != nil || count == 0 || len(t.Shape) == 0 && n.part != alpha {
 				return a.errorf("%.200q has shape %s: a parameter that was partitioned when it was saved", t.Key, checkpoint.ShapeText(t.Shape))
 			}
 		}
@@ -133,6 +134,9 @@ func (a *Adapter) sort(tensors []*checkpoint.Tensor) error {
 	}
 	if len(a.modules)+len(a.plain) == 0 {
 		return a.errorf("it holds no tensors")
+	}
+	if a.config == nil && slices.ContainsFunc(tensors, func(t *checkpoint.Tensor) bool { return strings.HasPrefix(t.Key, "base_model.model.") }) {
+		return a.errorf("it is of PEFT, and its scale is in the adapter_config.json that is not there")
 	}
 	if a.config == nil && len(a.modules) == 0 {
 		return a.errorf("no tensor of it is a part of an adapter, as lora_A or lora_down are: %s", keys.Visible(tensors[0].Key))

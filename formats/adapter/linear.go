@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"wfs/formats/checkpoint"
+	"wfs/formats/keys"
 	"wfs/formats/ops"
 	"wfs/formats/segment"
 )
@@ -206,7 +207,7 @@ func (m *matching) linear(l *module) error {
 	if l.inner && m.attention(l.path) {
 		added.rounded = true
 		m.merges[i].again = &addition{delta: delta, scale: scale}
-		m.note("PEFT adds the adapter of %s twice, when it trains and when it merges, and so does wfs", l.path)
+		m.note("PEFT adds the adapter of %s twice, when it trains and when it merges, and so does wfs", keys.Visible(l.path))
 	}
 	return m.bias(l, scale)
 }
@@ -227,7 +228,7 @@ func (m *matching) attention(path string) bool {
 func (m *matching) errShape(a, b *checkpoint.Tensor, base Base) error {
 	_, in := flat(a.Shape)
 	what := ""
-	if rows, cols := flat(base.Shape); len(base.Shape) > 2 && b.Shape[0] == rows && in > cols && in%cols == 0 {
+	if rows, cols := flat(base.Shape); len(base.Shape) > 2 && b.Shape[0] == rows && cols > 0 && in > cols && in%cols == 0 {
 		what = ": PEFT does not merge a grouped convolution either"
 	}
 	return m.errorf("%.200q is %s and %.200q is %s, and their product is none of %.200q of the model, %s%s", a.Key, ops.Of(a), b.Key, ops.Of(b), base.Name(), base.Array, what)

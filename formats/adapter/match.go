@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 
+	"wfs/formats/keys"
 	"wfs/formats/ops"
 	"wfs/formats/segment"
 )
@@ -244,10 +245,17 @@ func (m *matching) tokens(l *module) error {
 	return nil
 }
 
-// place is where a tensor lies: two with the same one are tied.
+// place is where a tensor lies: two with the same one, dtype and shape are tied.
 type place struct {
 	src io.ReaderAt
 	at  int64
+}
+
+// placeOf is where a tensor lies, if that can be said.
+func placeOf(b Base) (p place, ok bool) {
+	size := b.Data.Size()
+	src, at, n := segment.Origin(b.Data, 0)
+	return place{src, at}, src != nil && size > 0 && n >= size && reflect.ValueOf(src).Comparable()
 }
 
 // tied has tensors changed that are one with a changed one: PEFT changes the weights that they
@@ -255,28 +263,23 @@ type place struct {
 func (m *matching) tied() error {
 	at := map[place][]int{}
 	for i, b := range m.base {
-		size := b.Data.Size()
-		src, off, n := segment.Origin(b.Data, 0)
-		if size > 0 && n >= size && src != nil && reflect.TypeOf(src).Comparable() {
-			at[place{src, off}] = append(at[place{src, off}], i)
+		if p, ok := placeOf(b); ok {
+			at[p] = append(at[p], i)
 		}
 	}
 	for i, b := range m.base {
 		merge := m.merges[i]
-		if merge == nil {
+		p, ok := placeOf(b)
+		if merge == nil || !ok {
 			continue
 		}
-		src, off, _ := segment.Origin(b.Data, 0)
-		if src == nil || !reflect.TypeOf(src).Comparable() {
-			continue
-		}
-		for _, k := range at[place{src, off}] {
+		for _, k := range at[p] {
 			other := m.base[k]
 			if k == i || other.DType != b.DType || !slices.Equal(other.Shape, b.Shape) || m.merges[k] == merge {
 				continue
 			}
 			if merge.replaced != nil && merge.added == nil && merge.tokens == nil {
-				m.note("%s and %s are one tensor in the file, and not with %s: a configuration that ties them (tie_word_embeddings) would undo it", b.Name(), other.Name(), m.Name)
+				m.note("%s and %s are one tensor in the file, and not with %s: a configuration that ties them (tie_word_embeddings) would undo it", keys.Visible(b.Name()), keys.Visible(other.Name()), m.Name)
 				continue
 			}
 			if o := m.merges[k]; o != nil && (o.added != nil || o.tokens != nil) {
@@ -284,7 +287,7 @@ func (m *matching) tied() error {
 			}
 			if m.merges[k] == nil {
 				m.merges[k] = merge
-				m.note("%s is tied to %s, and changes with it", other.Name(), b.Name())
+				m.note("%s is tied to %s, and changes with it", keys.Visible(other.Name()), keys.Visible(b.Name()))
 			}
 		}
 	}

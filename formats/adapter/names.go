@@ -98,7 +98,7 @@ func (a *Adapter) parse(key string) (name, error) {
 func oldDiffusers(path string) string {
 	before, leaf, ok := strings.Cut(path, ".processor.")
 	if !ok {
-		return strings.TrimPrefix(path, "base_model.model.")
+		return path
 	}
 	if leaf == "to_out" {
 		leaf = "to_out.0"

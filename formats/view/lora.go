@@ -16,22 +16,27 @@ func (d *deriving) bases() (bases []adapter.Base) {
 	return bases
 }
 
-// merge merges adapters into the whole view, one after the other.
+// merge merges adapters into the whole view, one after the other. All of them see the tensors
+// that none has changed: the lengths of DoRA are of those, and which tensors are tied.
 func (d *deriving) merge() error {
+	if len(d.rules.Loras) == 0 {
+		return nil
+	}
+	bases := d.bases()
 	for _, l := range d.rules.Loras {
-		if err := d.mergeOne(l); err != nil {
+		if err := d.mergeOne(bases, l); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (d *deriving) mergeOne(l rules.Lora) error {
+func (d *deriving) mergeOne(bases []adapter.Base, l rules.Lora) error {
 	a, err := d.openAdapter(l.Pos, l.Path)
 	if err != nil {
 		return err
 	}
-	if err := a.match(d.bases()); err != nil {
+	if err := a.match(bases); err != nil {
 		return fault(l.Pos, "%v", err)
 	}
 	d.plan.notes = append(d.plan.notes, a.Notes()...)

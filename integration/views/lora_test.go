@@ -6,6 +6,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"wfs/formats"
@@ -40,6 +42,39 @@ func TestAdapters(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) { compareAdapter(t, c) })
 	}
+	for _, c := range cases {
+		if strings.HasPrefix(c.Name, "saved-bf16") || strings.HasPrefix(c.Name, "experts-") {
+			t.Run("mounted/"+c.Name, func(t *testing.T) { mountAdapter(t, c) })
+		}
+	}
+}
+
+// mountAdapter compares what a mount with --lora has in its view.
+func mountAdapter(t *testing.T, c adapterCase) {
+	mount := harness.Mount(t, c.Base, "--lora", filepath.Dir(c.Adapter))
+	want := map[string]*checkpoint.Tensor{}
+	for _, s := range openModel(t, c.Merged).Shards() {
+		for _, tensor := range s.Tensors {
+			want[tensor.Key] = tensor
+		}
+	}
+	for _, s := range openModel(t, filepath.Join(mount, "base.safetensors")).Shards() {
+		for _, tensor := range s.Tensors {
+			if worse := differences(tensor.DType, readRandomly(t, tensor.Data), readRandomly(t, want[tensor.Key].Data), c.ULPs, c.Bound); worse != "" {
+				t.Errorf("%s: %s", tensor.Key, worse)
+			}
+		}
+	}
+}
+
+// TestPipelineAdapters compares LoRAs of diffusion pipelines, with the names of sd-scripts and
+// of diffusers, with what those make of them.
+func TestPipelineAdapters(t *testing.T) {
+	var cases []adapterCase
+	harness.Python(t, harness.Torch, "write_pipeline_adapters.py", nil, &cases, t.TempDir())
+	for _, c := range cases {
+		t.Run(c.Name, func(t *testing.T) { compareAdapter(t, c) })
+	}
 }
 
 func openModel(t *testing.T, path string) *checkpoint.Model {
@@ -62,15 +97,15 @@ func compareAdapter(t *testing.T, c adapterCase) {
 	var base []adapter.Base
 	for set, s := range openModel(t, c.Base).Shards() {
 		for _, tensor := range s.Tensors {
-			base = append(base, adapter.Base{Key: tensor.Key, Set: set.Dir, Array: ops.Of(tensor)})
+			base = append(base, adapter.Base{Key: tensor.Key, Set: set.Place(), Array: ops.Of(tensor)})
 		}
 	}
 	merges, err := a.Match(base)
 	harness.Must(t, err)
 	want := map[string]*checkpoint.Tensor{}
-	for _, s := range openModel(t, c.Merged).Shards() {
+	for set, s := range openModel(t, c.Merged).Shards() {
 		for _, tensor := range s.Tensors {
-			want[tensor.Key] = tensor
+			want[set.Qualify(tensor.Key)] = tensor
 		}
 	}
 	if len(want) != len(base) {
@@ -86,7 +121,7 @@ func compareAdapter(t *testing.T, c adapterCase) {
 		}
 		got, expected := readRandomly(t, array.Data), readRandomly(t, want[b.Name()].Data)
 		if worse := differences(array.DType, got, expected, c.ULPs, c.Bound); worse != "" {
-			t.Errorf("%s: %s", b.Key, worse)
+			t.Errorf("%s: %s", b.Name(), worse)
 		}
 	}
 	if changed < c.Changed {
