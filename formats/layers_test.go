@@ -13,6 +13,8 @@ var layers = [][]string{
 	{"formats/internal/lru", "formats/internal/sequential", "formats/internal/transpose", "formats/keys", "formats/quantity", "formats/segment"},
 	{"formats/deflate", "formats/export", "formats/source"},
 	{"formats/source/blocks"},
+	{"formats/source/http"},
+	{"formats/source/hub"},
 	{"formats/checkpoint", "formats/zip", "formats/pickle", "formats/hdf5"},
 	{"formats/ops/ggml"},
 	{"formats/digest", "formats/npy", "formats/ops", "formats/safetensors", "formats/torch", "formats/gguf", "formats/numpy", "formats/keras", "formats/huggingface", "formats/internal/readertest", "formats/internal/toy"},

@@ -18,6 +18,9 @@ const (
 	mostPause  = 10 * time.Second
 )
 
+// Pause is the time before the next request, after so many that have failed.
+func Pause(attempt int) time.Duration { return rand.N(min(leastPause<<min(attempt, 10), mostPause)) }
+
 // errStalled ends a request that brings nothing.
 var errStalled = errors.New("no answer")
 
@@ -92,7 +95,7 @@ func (g *landing) all() error {
 		if g.quiet != before {
 			attempt = 0
 		}
-		pause := again.After + rand.N(min(leastPause<<min(attempt, 10), mostPause))
+		pause := again.After + Pause(attempt)
 		if time.Since(g.quiet)+pause > g.patience.Timeout {
 			if again.After > g.patience.Timeout {
 				return fmt.Errorf("%w: the server wants to be left alone for %v", err, again.After)
