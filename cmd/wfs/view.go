@@ -226,12 +226,11 @@ const mostReasons = 12
 func (a *app) explain(plan *view.Plan) {
 	for _, t := range explainedTensors(plan) {
 		fmt.Fprintf(a.stdout, "%s  %s %s  %s\n", oneLine(t.Key), t.DType, checkpoint.ShapeText(t.Shape), oneLine(t.File))
-		if len(t.From) != 1 || t.From[0] != t.Key {
-			from := make([]string, len(t.From))
-			for i, key := range t.From {
-				from[i] = oneLine(key)
-			}
-			fmt.Fprintf(a.stdout, "    of %s\n", some(from))
+		switch from := t.From; {
+		case len(from) > 3:
+			fmt.Fprintf(a.stdout, "    of %d tensors, %s to %s\n", len(from), oneLine(from[0]), oneLine(from[len(from)-1]))
+		case len(from) != 1 || from[0] != t.Key:
+			fmt.Fprintf(a.stdout, "    of %s\n", oneLine(some(from)))
 		}
 		a.reasons(t.Why)
 	}

@@ -55,8 +55,8 @@ type Result struct {
 type Cast struct{ From, To ops.Array }
 
 const (
-	// maxKeys is the most tensors that a view has.
-	maxKeys = 1 << 22
+	// maxKeys is the most tensors that rules make.
+	maxKeys = 1 << 20
 	// maxKey is the longest key that a rule makes, and maxNames all of them together. {k}{k} in a
 	// few renames makes keys of any length.
 	maxKey, maxNames = 16 << 10, 512 << 20

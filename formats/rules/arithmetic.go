@@ -142,18 +142,13 @@ func (e *evaluation) average() error {
 			}
 		}
 	}
-	round := e.lists[0][0].DType
-	err := e.join(func(items []ops.Array) (ops.Array, error) {
-		a, err := ops.Mean(items...)
-		if err != nil {
-			return a, err
-		}
-		return a, nil
-	})
+	first := e.lists[0][0]
+	first.begin()
+	err := e.join(func(items []ops.Array) (ops.Array, error) { return ops.Mean(items...) })
 	for _, list := range e.lists {
 		for i := range list {
-			if list[i].key == "" && list[i].DType != round {
-				list[i].round = round
+			if list[i].key == "" { // it was joined
+				list[i].round = first.round
 			}
 		}
 	}
@@ -187,8 +182,9 @@ func (e *evaluation) together() error {
 		}
 	}
 	var made []ops.Array
+	weight := 0 // which of the inputs it is
 	if s.Op == "weight_norm" {
-		made = make([]ops.Array, 1)
+		made, weight = make([]ops.Array, 1), 1
 		made[0], err = ops.WeightNorm(arrays[0], arrays[1])
 	} else {
 		made, err = e.fold(arrays, items[0])
@@ -198,8 +194,8 @@ func (e *evaluation) together() error {
 	}
 	e.lists = nil
 	for _, a := range made {
-		it := joined(a, items[len(items)-1])
-		it.round = arrays[0].DType
+		it := joined(a, items[0])
+		it.round = items[weight].DType
 		e.lists = append(e.lists, []item{it})
 	}
 	return nil

@@ -56,7 +56,7 @@ func TestView(t *testing.T) {
 		t.Errorf("%s", r.Stdout)
 	}
 	r = harness.WFS(t, "view", "--check", "--dtype", "f16", model)
-	counts := "m.n  F32 to F16: 2 numbers, 1 too large, 0 NaN, 0 become NaN, 1 become zero\n4 tensors: 7 numbers, 1 too large, 0 NaN, 0 become NaN, 1 become zero\n"
+	counts := "m.n  F32 to F16: 2 numbers, 1 too large, 0 infinite, 0 NaN, 1 become zero\n4 tensors: 7 numbers, 1 too large, 0 infinite, 0 NaN, 1 become zero\n"
 	if r.Code != 1 || r.Stdout != counts {
 		t.Errorf("--check: exit code %d, %s\n%s", r.Code, r.Stderr, r.Stdout)
 	}
