@@ -194,13 +194,16 @@ func (a *application) unmatched(p *pattern) error {
 	return p.pos.errorf("%s matches no key: %s%s", quote(p.text), what, how)
 }
 
-// sets are the sets of the keys in their order.
-func (a *application) sets() []string {
-	var sets []string
+// sets are the indices of the keys of each set, in the order of the keys.
+func (a *application) sets() (sets [][]int) {
+	place := map[string]int{}
 	for i, k := range a.keys {
-		if i == 0 || k.Set != a.keys[i-1].Set && !slices.Contains(sets, k.Set) {
-			sets = append(sets, k.Set)
+		at, ok := place[k.Set]
+		if !ok {
+			at = len(sets)
+			place[k.Set], sets = at, append(sets, nil)
 		}
+		sets[at] = append(sets[at], i)
 	}
 	return sets
 }

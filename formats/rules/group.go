@@ -24,12 +24,12 @@ type run struct {
 	inputs [][]found
 }
 
-// tensor carries out a rule over the keys of a set.
-func (a *application) tensor(r *TensorRule, set string) error {
+// tensor carries out a rule over the keys of a set, of which it gets the indices.
+func (a *application) tensor(r *TensorRule, set []int) error {
 	matches := make([][]found, len(r.from))
 	any := false
-	for i, k := range a.keys {
-		if a.taken[i] || k.Set != set {
+	for _, i := range set {
+		if a.taken[i] {
 			continue
 		}
 		for n, p := range r.from {
@@ -44,7 +44,7 @@ func (a *application) tensor(r *TensorRule, set string) error {
 		return nil
 	}
 	a.used[r] = true
-	runs, err := a.runs(r, set, matches)
+	runs, err := a.runs(r, a.keys[set[0]].Set, matches)
 	if err != nil {
 		return err
 	}

@@ -52,7 +52,7 @@ func FuzzMatch(f *testing.F) {
 // over keys without a panic.
 func FuzzParse(f *testing.F) {
 	f.Add("[let]\nh=2\n[[rename]]\nfrom='{a}.{b*}'\nto='{b}'\noptional=true\n[[tensor]]\nfrom='{p*}.{e#}'\nto='{p}.{q|k}'\ndo=['stack 0','reshape h -1 in','chunk 0 2']")
-	f.Add("root='a'\ndequantize=true\ntied='drop'\n[sources]\nb={path='x',kind='peft'}\n[[lora]]\npath='l'\n[select]\ninclude='*'\n[cast]\nto='bf16'\nkeep=[]\n[shards]\nsize='1GB'")
+	f.Add("root='a'\ndequantize=true\ntied='drop'\n[sources]\nb={path='x',kind='peft'}\n[[tensor]]\nfrom='b.c'\nto='b.c'\ndo='lora b'\n[[lora]]\npath='l'\n[select]\ninclude='*'\n[cast]\nto='bf16'\nkeep=[]\n[shards]\nsize='1GB'")
 	f.Add("a.b.c = {d=[{e=1}]}\n[[a.z]]\n[a.z.y]\n")
 	keys := keysOf("a.0:4x4 a.1:4x4 b.c d.0.e:2x3 d.1.e:2x3")
 	f.Fuzz(func(t *testing.T, text string) {

@@ -363,11 +363,20 @@ func (r *reading) check() error {
 	if f.ShardSize.Set && f.Merge.Value {
 		return f.Merge.Pos.errorf("shards of a size and one file for all contradict each other: take one of size and merge")
 	}
+	used := map[string]bool{}
 	for _, rule := range f.Tensors {
 		for _, s := range rule.Steps {
 			if err := s.check(f); err != nil {
 				return err
 			}
+			for _, arg := range s.args {
+				used[arg.source] = true
+			}
+		}
+	}
+	for _, s := range f.Sources {
+		if !used[s.Name] {
+			return s.Pos.errorf("no step has a tensor of source %s, or merges it: take it out, or name it in a step (an adapter for the whole view is [[lora]])", quote(s.Name))
 		}
 	}
 	return nil

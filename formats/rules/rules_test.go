@@ -209,6 +209,7 @@ func TestParseRefuses(t *testing.T) {
 		{"[sources]\nbase='x'", `v:2:6: "base" is the source of the command line`},
 		{"[sources]\nb={kind='peft'}", `v:2:3: this is a path, or a table that has a path`},
 		{"[sources]\nb={path='x',kind='lora'}", `v:2:18: this is "weights" or "peft" or "kohya" or "diffusers"`},
+		{"[sources]\nb='x'", `v:2:3: no step has a tensor of source "b"`},
 		{"[[lora]]\nweight=1", `v:1:3: [[lora]] needs the path of an adapter`},
 		{"[[rename]]\nfrom='a'", `v:1:3: [[rename]] needs from and to`},
 		{"[[rename]]\nfrom='{a}{b}'\nto='{a}'", `v:2:6: nothing stands between {a} and {b}`},

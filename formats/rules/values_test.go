@@ -2,6 +2,7 @@ package rules
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	"wfs/formats/checkpoint"
@@ -43,7 +44,13 @@ func TestValues(t *testing.T) {
 		{"'e.{i#}'", "'e'", "['scale 3', 'stack 0', 'scale 0.3']", bf16(must(ops.Scale(must(ops.Stack(0, bf16(must(ops.Scale(half, 3))), bf16(must(ops.Scale(other, 3))))), 0.3)))},
 		{"['p.g', 'p.v']", "'p.w'", "'weight_norm'", bf16(must(ops.WeightNorm(keys[4].Array, half)))},
 	} {
-		f, err := Parse("v", []byte("[sources]\nb = 'b'\nc = 'c'\n[[tensor]]\nfrom = "+test.from+"\nto = "+test.to+"\ndo = "+test.do))
+		text := "[sources]\n"
+		for _, name := range []string{"b", "c"} {
+			if strings.Contains(test.do, name+":") {
+				text += name + " = 'x'\n"
+			}
+		}
+		f, err := Parse("v", []byte(text+"[[tensor]]\nfrom = "+test.from+"\nto = "+test.to+"\ndo = "+test.do))
 		if err != nil {
 			t.Fatal(err)
 		}
