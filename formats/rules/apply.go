@@ -100,14 +100,24 @@ func (f *File) Apply(keys []Key, env Env) ([]Result, error) {
 			return nil, a.unmatched(r.from[0])
 		}
 	}
-	for i, k := range keys {
+	a.pass()
+	if len(f.Tensors) > 0 {
+		slices.SortStableFunc(a.results, func(x, y Result) int { return x.first() - y.first() })
+	}
+	return a.results, a.collisions()
+}
+
+// pass adds the keys that no rule has taken to the results.
+func (a *application) pass() {
+	a.results = slices.Grow(a.results, len(a.keys))
+	inputs, lists := make([]int, len(a.keys)), make([][]int, len(a.keys))
+	for i, k := range a.keys {
 		if !a.taken[i] {
+			inputs[i], lists[i] = i, inputs[i:i+1:i+1]
 			k.Name = a.names[i]
-			a.results = append(a.results, Result{Key: k, Inputs: [][]int{{i}}, file: f})
+			a.results = append(a.results, Result{Key: k, Inputs: lists[i : i+1 : i+1], file: a.file})
 		}
 	}
-	slices.SortStableFunc(a.results, func(x, y Result) int { return x.first() - y.first() })
-	return a.results, a.collisions()
 }
 
 // first is the index of the first input.

@@ -127,11 +127,14 @@ func (r *Rename) substitute(key string) (string, bool) {
 	if !e.may(key) {
 		return key, false
 	}
-	n := 1
-	if e.all {
-		n = -1
+	if !e.all {
+		m := e.re.FindStringSubmatchIndex(key)
+		if m == nil {
+			return key, false
+		}
+		return key[:m[0]] + r.replacement(key, m) + key[m[1]:], true
 	}
-	matches := e.re.FindAllStringSubmatchIndex(key, n)
+	matches := e.re.FindAllStringSubmatchIndex(key, -1)
 	if matches == nil {
 		return key, false
 	}
@@ -139,15 +142,20 @@ func (r *Rename) substitute(key string) (string, bool) {
 	at := 0
 	for _, m := range matches {
 		b.WriteString(key[at:m[0]])
-		b.WriteString(r.to.fill(func(i int) string {
-			g := 2 * (r.bound[i] + 1)
-			if m[g] < 0 { // a group that took no part
-				return ""
-			}
-			return key[m[g]:m[g+1]]
-		}))
+		b.WriteString(r.replacement(key, m))
 		at = m[1]
 	}
 	b.WriteString(key[at:])
 	return b.String(), true
+}
+
+// replacement is what stands in the place of a match.
+func (r *Rename) replacement(key string, m []int) string {
+	return r.to.fill(func(i int) string {
+		g := 2 * (r.bound[i] + 1)
+		if m[g] < 0 { // a group that took no part
+			return ""
+		}
+		return key[m[g]:m[g+1]]
+	})
 }
