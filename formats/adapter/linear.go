@@ -163,9 +163,10 @@ func (m *matching) linear(l *module) error {
 		return err
 	}
 	if !ok {
-		if _, experts := m.exact[l.path+".0.weight"]; experts || len(m.endingWith(l.path+".0.gate_proj.weight"))+len(m.endingWith(l.path+".0.w1.weight")) > 0 {
-			m.why = "the file has its experts one by one; stack them by a rule first"
+		if l.underscores && m.why == "" {
+			m.why = "it may be for a whole pipeline; mount the directory of that"
 		}
+		m.explainExperts(l.path)
 		m.lack(l.path)
 		return nil
 	}

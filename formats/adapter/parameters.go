@@ -2,6 +2,7 @@ package adapter
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"wfs/formats/ops"
@@ -13,8 +14,9 @@ type candidate struct {
 	base int
 }
 
-// candidates are the parameters of a module that target_parameters names.
-func (m *matching) candidates(path string) (found []candidate, err error) {
+// candidates are the parameters of a module that target_parameters names, and those of them
+// that the model has.
+func (m *matching) candidates(path string) (named int, found []candidate, err error) {
 	seen := map[string]bool{}
 	for _, target := range m.config.parameters {
 		leaf := target[strings.LastIndexByte(target, '.')+1:]
@@ -25,13 +27,13 @@ func (m *matching) candidates(path string) (found []candidate, err error) {
 		seen[full] = true
 		i, ok, err := m.of(full)
 		if err != nil {
-			return nil, err
+			return 0, nil, err
 		}
 		if ok {
 			found = append(found, candidate{full, i})
 		}
 	}
-	return found, nil
+	return len(seen), found, nil
 }
 
 // wrapped is a LoRA of a parameter: of weights (out, in), or of a stack of such, one for each
@@ -73,9 +75,14 @@ func fitsParameter(l low, c candidate, shape []int64) (fits []wrapped) {
 // writes no name, so they are told apart by their shapes. done is false where the module has
 // no such parameter.
 func (m *matching) parameters(wrappers []*module) (done bool, err error) {
-	candidates, err := m.candidates(wrappers[0].path)
-	if err != nil || len(candidates) == 0 {
+	named, candidates, err := m.candidates(wrappers[0].path)
+	if err != nil || named == 0 {
 		return false, err
+	}
+	if len(candidates) == 0 {
+		m.lack(wrappers[0].path)
+		m.explainExperts(wrappers[0].path)
+		return true, nil
 	}
 	all := make([][]wrapped, len(wrappers))
 	for k, l := range wrappers {
@@ -111,6 +118,14 @@ func (m *matching) parameters(wrappers []*module) (done bool, err error) {
 		}
 	}
 	return true, nil
+}
+
+// explainExperts says so where a module of experts is not one tensor in the file, as
+// transformers writes them.
+func (m *matching) explainExperts(path string) {
+	if m.why == "" && slices.ContainsFunc(m.base, func(b Base) bool { return strings.Contains("."+b.dotted(), "."+path+".0.") }) {
+		m.why = "the file has its experts one by one; stack them by a rule first"
+	}
 }
 
 // choose takes the one that each can be. All parameters of a module are stored alike, so one

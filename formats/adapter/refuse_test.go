@@ -80,6 +80,7 @@ func TestRefuses(t *testing.T) {
 		"parameters":         {`{"r": 2, "target_parameters": ["x.up", "x.down"]}`, tensors{tensor("x.lora_A.weight", 6, 4), tensor("x.lora_B.weight", 4, 6)}, base, `fits "x.up" and "x.down"`},
 		"square parameter":   {`{"r": 2, "target_parameters": ["x.up"]}`, tensors{tensor("x.lora_A.weight", 6, 4), tensor("x.lora_B.weight", 4, 6)}, base, "either way round"},
 		"other parameter":    {`{"r": 2, "target_parameters": ["x.up"]}`, tensors{tensor("x.lora_A.weight", 5, 4), tensor("x.lora_B.weight", 4, 5)}, base, `no parameter of "x"`},
+		"experts":            {`{"r": 2, "target_parameters": ["y.up"]}`, with(tensor("y.lora_A.weight", 6, 4), tensor("y.lora_B.weight", 4, 6)), append(base, bases(tensor("m.y.0.up.weight", 4, 4))...), `no tensor for "y" of the adapter: the file has its experts one by one`},
 		"nested":             {`{"r": 2}`, with(tensor("q.base_layer.lora_A.weight", 2, 6), tensor("q.base_layer.lora_B.weight", 4, 2)), base, "names no target_parameters"},
 		"twice a layer":      {`{"r": 2}`, with(tensor("x.q.lora_A.weight", 2, 6), tensor("x.q.lora_B.weight", 4, 2)), base, "changed twice"},
 		"core":               {`{"peft_type": "LOHA", "r": 2}`, tensors{tensor("q.hada_w1_a", 2, 4), tensor("q.hada_w1_b", 2, 6), tensor("q.hada_w2_a", 2, 4), tensor("q.hada_w2_b", 2, 6), tensor("q.hada_t1", 2, 3, 1, 1), tensor("q.hada_t2", 2, 2, 1, 1)}, base, "a core is rank × rank × kernel"},
