@@ -192,6 +192,7 @@ func TestHidden(t *testing.T) {
 		}
 		check(what+" in a zip", archived(t, "a/extra/state", file, zip.Deflate))
 		check(what+" in a tar", tarred(t, "state", file))
+		check(what+" after a tar", tarred(t, "state", "N.")+strings.Repeat("\x00", 9<<10)+file)
 		check(what+" in gzip", compressedBy(t, "gzip", file))
 	}
 }

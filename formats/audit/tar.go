@@ -2,6 +2,7 @@ package audit
 
 import (
 	"archive/tar"
+	"bytes"
 	"fmt"
 	"io"
 
@@ -16,8 +17,10 @@ func (s *scanner) tar(file segment.Data, name string, depth int) {
 	for range torch.MaxTarMembers {
 		h, err := archive.Next()
 		if err == io.EOF {
-			if at, err := in.Seek(0, io.SeekCurrent); err == nil && at < file.Size() {
-				s.lookInside(after(file, at), inside(name, "after its end"), depth+1, asMember)
+			if at, err := in.Seek(0, io.SeekCurrent); err == nil {
+				if at = afterZeros(file, at); at < file.Size() {
+					s.tail(file, at, prefix(name)+"tar", depth)
+				}
 			}
 			return
 		}
@@ -40,6 +43,25 @@ func (s *scanner) tar(file segment.Data, name string, depth int) {
 		}
 	}
 	s.note("%star has more than %d members", prefix(name), torch.MaxTarMembers)
+}
+
+// afterZeros is where the zeros end that fill the last record of a tar: 10 KiB by default, and
+// at most maxRecord. What lies behind more of them is not the tar's either.
+func afterZeros(file segment.Data, at int64) int64 {
+	const maxRecord = 1 << 20
+	var block [4 << 10]byte
+	for end := min(file.Size(), at+maxRecord); at < end; {
+		read := block[:min(int64(len(block)), end-at)]
+		if segment.ReadFull(file, read, at) != nil {
+			return at
+		}
+		more := bytes.TrimLeft(read, "\x00")
+		at += int64(len(read) - len(more))
+		if len(more) > 0 {
+			break
+		}
+	}
+	return at
 }
 
 // tarMember walks the members between whose pickles raw numbers lie, storages and

@@ -103,8 +103,11 @@ func Open(src source.Source) (*checkpoint.Checkpoint, error) {
 			Data: &segment.Range{Src: src, Off: data + e.begin, N: size},
 		}
 	}
-	if have := src.Size() - data; at != have {
-		return nil, fmt.Errorf("its tensors end at %d of %d bytes: it is truncated, or something was appended", at, have)
+	switch have := src.Size() - data; {
+	case have < at:
+		return nil, fmt.Errorf("it is truncated: its tensors take %d bytes, and %d are there: fetch it again", at, have)
+	case have > at:
+		return nil, fmt.Errorf("%d bytes follow its tensors, and safetensors takes none: something was appended", have-at)
 	}
 	return out, nil
 }
