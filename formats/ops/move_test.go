@@ -357,6 +357,35 @@ func TestOneGather(t *testing.T) {
 	}
 }
 
+// TestEmpty moves arrays without elements, whose other sizes are of no account.
+func TestEmpty(t *testing.T) {
+	for _, d := range []segment.Data{segment.Literal(nil), segment.NewRange(bytes.NewReader(nil), 7, 0)} {
+		a := Array{DType: checkpoint.F32, Shape: []int64{1 << 30, 0, 1 << 20, 4}, Data: d}
+		b, err := Permute(a, 3, 2, 1, 0)
+		if err == nil {
+			b, err = Slice(b, 1, 5, 1<<20, 3)
+		}
+		if err == nil {
+			b, err = Concat(0, b, b)
+		}
+		if err == nil {
+			b, err = Reshape(b, 0, 1<<30)
+		}
+		if err == nil {
+			b, err = Add(b, b, 1)
+		}
+		if err == nil {
+			b, err = Transpose(b)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b.Data.Size() != 0 || !slices.Equal(b.Shape, []int64{1 << 30, 0}) {
+			t.Errorf("%v of %d bytes", b, b.Data.Size())
+		}
+	}
+}
+
 // TestMoveRefuses asks for movements that there are not.
 func TestMoveRefuses(t *testing.T) {
 	f := func(d checkpoint.DType, shape ...int64) Array {
