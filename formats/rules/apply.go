@@ -191,11 +191,22 @@ func (a *application) renamed() error {
 	return nil
 }
 
-// unmatched is the error of a pattern that matches no key.
+// unmatched is the error of a pattern that matches no key. It names the key that begins most
+// like the pattern.
 func (a *application) unmatched(p *pattern) error {
 	what := "there are none"
 	if len(a.names) > 0 {
-		what = "one that there is at this point is " + quote(a.names[0])
+		begins, best, most := p.begins(), 0, -1
+		for i, name := range a.names {
+			n := 0
+			for n < min(len(name), len(begins)) && name[n] == begins[n] {
+				n++
+			}
+			if n > most {
+				best, most = i, n
+			}
+		}
+		what = "one that there is at this point is " + quote(a.names[best])
 	}
 	how := ""
 	if p.pos.Line > 0 {

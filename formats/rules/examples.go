@@ -19,7 +19,7 @@ type Example struct {
 // tool that does the same (integration/views).
 func Examples() []Example {
 	var all []Example
-	for _, name := range []string{"prefixes", "experts", "llama", "neox", "sum", "difference", "adapters"} {
+	for _, name := range []string{"prefixes", "experts", "llama", "neox", "rank", "sum", "difference", "adapters"} {
 		text, err := examples.ReadFile(path.Join("examples", name+".toml"))
 		if err != nil {
 			panic(err) // it is part of the program

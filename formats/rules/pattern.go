@@ -202,6 +202,17 @@ func (p *pattern) may(key string) bool {
 		(p.inner == "" || strings.Contains(key, p.inner))
 }
 
+// begins is what a key that matches begins with, as far as that is known.
+func (p *pattern) begins() string {
+	switch {
+	case p.regex == nil:
+		return p.literals[0]
+	case p.regex.prefix == "" && len(p.regex.needs) == 1:
+		return p.regex.needs[0]
+	}
+	return p.regex.prefix
+}
+
 // maxTries is how many places of a key are tried before the fallback takes over, which takes
 // linear time.
 const maxTries = 1000

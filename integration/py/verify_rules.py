@@ -6,6 +6,7 @@ check DIR: stdout: {example: [what differs between DIR/out/EXAMPLE and the tool'
 
 import json
 import pathlib
+import re
 import sys
 import types
 
@@ -15,7 +16,9 @@ import torch
 import transformers
 from mergekit.config import MergeConfiguration
 from mergekit.merge import MergeOptions, run_merge
+from torch.testing._internal.distributed.fake_pg import FakeStore
 from transformers.core_model_loading import PermuteForRope
+from transformers.distributed.tensor_parallel import ALL_PARALLEL_STYLES
 from transformers.models.gpt_neox.modeling_gpt_neox import GPTNeoXAttention
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
@@ -137,6 +140,19 @@ def neox_differs(where, got):
     yield from differs({k: v for k, v in got.items() if "_proj." not in k}, plain)
 
 
+def rank(where):
+    """What transformers' tensor parallelism gives rank 1 of 2, by its plan and layers."""
+    torch.distributed.init_process_group("fake", store=FakeStore(), rank=1, world_size=2)  # which never talks
+    mesh = torch.distributed.device_mesh.init_device_mesh("cpu", (2,))
+    loaded = transformers.AutoModelForCausalLM.from_pretrained(where / "A", dtype="auto")
+    want = dict(loaded.state_dict())
+    for name, module in loaded.named_modules():
+        if style := loaded.tp_plan.get(re.sub(r"\.\d+\.", ".*.", name)):
+            ALL_PARALLEL_STYLES[style].shard_param(module, "weight", mesh)
+            want[name + ".weight"] = module.weight.to_local()
+    return want
+
+
 CAPTURED = {}
 
 
@@ -210,7 +226,8 @@ def check(where):
         parameters={"normalize": False}, dtype="float32", out_dtype="bfloat16")
     problems = {
         "prefixes": differs(out["prefixes"], prefixes(where)), "experts": differs(out["experts"], experts(where)), "llama": differs(out["llama"], llama(where)),
-        "neox": neox_differs(where, out["neox"]), "sum": differs(out["sum"], linear), "difference": differs(out["difference"], task),
+        "neox": neox_differs(where, out["neox"]), "rank": differs(out["rank"], rank(where)),
+        "sum": differs(out["sum"], linear), "difference": differs(out["difference"], task),
         "adapters": differs(out["adapters"], merged_by_peft(where)), "flags": differs(out["flags"], out["adapters"]),
         "counts": miscounted(where),
     }

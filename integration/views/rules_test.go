@@ -27,7 +27,7 @@ func TestExamples(t *testing.T) {
 			t.Fatalf("%s: %s", name, r.Stderr)
 		}
 	}
-	sources := map[string]string{"prefixes": "wrapped.safetensors", "experts": "experts", "llama": "meta", "neox": "neox", "sum": "A", "difference": "C", "adapters": "A"}
+	sources := map[string]string{"prefixes": "wrapped.safetensors", "experts": "experts", "llama": "meta", "neox": "neox", "rank": "A", "sum": "A", "difference": "C", "adapters": "A"}
 	for _, e := range rules.Examples() {
 		file := filepath.Join(dir, "rules", e.Name+".toml")
 		harness.Must(t, os.WriteFile(file, []byte(e.Text), 0o644))
