@@ -65,6 +65,8 @@ const (
 	TQ20
 	MXFP4
 	NVFP4
+	Q10
+	Q20
 )
 
 type dtypeInfo struct {
@@ -124,6 +126,8 @@ var dtypes = [...]dtypeInfo{
 	TQ20:       {"TQ2_0", 256, 66, "", ""},
 	MXFP4:      {"MXFP4", 32, 17, "", ""},
 	NVFP4:      {"NVFP4", 64, 36, "", ""},
+	Q10:        {"Q1_0", 128, 18, "", ""},
+	Q20:        {"Q2_0", 64, 18, "", ""},
 }
 
 // DTypes goes over all dtypes.

@@ -197,10 +197,17 @@ func TestAccepts(t *testing.T) {
 	if err != nil || len(c.Tensors) != 3 || len(c.Notes) != 1 || c.Notes[0] != "96 bytes belong to none of its tensors" {
 		t.Errorf("%+v, %v", c, err)
 	}
-	c, err = open(padded(header(3, 0, tensor("q", 41, 0, 128), tensor("a", 0, 32, 1), tensor("new", 99, 64, 7)), 96))
+	c, err = open(padded(header(3, 0, tensor("q", 9, 0, 128), tensor("a", 0, 32, 1), tensor("new", 99, 64, 7)), 96))
 	if err != nil || len(c.Tensors) != 1 || len(c.Notes) != 0 || fmt.Sprint(c.Omitted) !=
-		"[{q its type is Q1_0 (41), which wfs does not read} {new its type is 99, which wfs does not read}]" {
+		"[{q its type is Q8_1 (9), which wfs does not read} {new its type is 99, which wfs does not read}]" {
 		t.Errorf("%+v, %v", c, err)
+	}
+	// Of two types with one number it is the bytes that tell: 2048 elements take 576, or 544.
+	for second, want := range map[uint64]string{576: "[]", 544: "[{q its type is Q2_0 of a fork (42), which wfs does not read}]"} {
+		c, err = open(padded(header(2, 0, tensor("q", 42, 0, 2048), tensor("a", 0, second, 1)), int(second)+32))
+		if err != nil || fmt.Sprint(c.Omitted) != want {
+			t.Errorf("%+v, %v; want %s", c, err, want)
+		}
 	}
 }
 

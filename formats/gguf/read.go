@@ -235,6 +235,7 @@ func typeName(kind uint32) string {
 func arranged(out *checkpoint.Checkpoint, infos []info, size, alignment int64) error {
 	order := make([]*info, 0, len(infos))
 	unknown := false
+	forked(infos, size, alignment)
 	for i := range infos {
 		t := &infos[i]
 		switch {
@@ -277,4 +278,34 @@ func arranged(out *checkpoint.Checkpoint, infos []info, size, alignment int64) e
 		out.Notes = append(out.Notes, quantity.Of(between, "byte")+" belong to none of its tensors")
 	}
 	return nil
+}
+
+// forked finds out whether the tensors of Q2_0 have the blocks of ggml: others take another
+// number of bytes, up to the tensor that follows. They are of no known type then.
+func forked(infos []info, size, alignment int64) {
+	if !slices.ContainsFunc(infos, func(t info) bool { return t.kind == typeQ20 }) {
+		return
+	}
+	offsets := make([]uint64, len(infos))
+	for i := range infos {
+		offsets[i] = infos[i].offset
+	}
+	slices.Sort(offsets)
+	fits := func(t *info) bool {
+		next := uint64(size)
+		if at, _ := slices.BinarySearch(offsets, t.offset+1); at < len(offsets) {
+			next = min(next, offsets[at])
+		}
+		return t.offset <= next && roundUp(t.size, alignment) == roundUp(int64(next-t.offset), alignment)
+	}
+	for i := range infos {
+		if infos[i].kind == typeQ20 && !fits(&infos[i]) {
+			for j := range infos {
+				if infos[j].kind == typeQ20 {
+					infos[j].dtype = checkpoint.Invalid
+				}
+			}
+			return
+		}
+	}
 }

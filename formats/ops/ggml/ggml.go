@@ -1,7 +1,8 @@
 // Package ggml turns the block types of ggml into float32. A block is a run of elements that
 // share scales: 32 of Q4_0 in 18 bytes, 256 of Q4_K in 144. What each byte means is in
 // ggml/src/ggml-common.h and ggml-quants.c of llama.cpp; the values are, bit for bit, those of
-// gguf.dequantize (gguf-py/gguf/quants.py).
+// gguf.dequantize (gguf-py/gguf/quants.py). Q1_0 and Q2_0, which that does not know, are as in
+// ggml-quants.c.
 //
 // Most types have so few different values in a run of 16 or 32 elements that all of them are
 // computed first, and looked up for each element. A product of scale, sub-scale and code has
@@ -85,6 +86,10 @@ func of(d checkpoint.DType) block {
 		return mxfp4
 	case checkpoint.NVFP4:
 		return nvfp4
+	case checkpoint.Q10:
+		return q10
+	case checkpoint.Q20:
+		return q20
 	}
 	return nil
 }

@@ -39,8 +39,41 @@ func TestBlocks(t *testing.T) {
 		}
 	}
 	for d := range checkpoint.DTypes() {
+		if d == checkpoint.Q10 || d == checkpoint.Q20 { // TestNewest
+			continue
+		}
 		if elements, _ := d.Block(); (elements > 4) != expected[d.String()] || expected[d.String()] != (Kernel(d) != nil) {
 			t.Errorf("%s: blocks of %d, expected values %v, a kernel %v", d, elements, expected[d.String()], Kernel(d) != nil)
+		}
+	}
+}
+
+// TestNewest decodes the types that gguf.dequantize does not know, by what ggml-quants.c says.
+func TestNewest(t *testing.T) {
+	for _, c := range []struct {
+		dtype checkpoint.DType
+		// block is a scale of 1.5, and codes of which the last are special.
+		block []byte
+		first []float32
+		last  float32
+	}{
+		{checkpoint.Q10, append([]byte{0, 0x3e, 0b10110001}, make([]byte, 15)...), []float32{1.5, -1.5, -1.5, -1.5, 1.5, 1.5, -1.5, 1.5, -1.5}, -1.5},
+		{checkpoint.Q20, append(append([]byte{0, 0x3e, 0b11100100}, make([]byte, 14)...), 0b10000000), []float32{-1.5, 0, 1.5, 3, -1.5}, 1.5},
+	} {
+		elements, bytes := c.dtype.Block()
+		dst := make([]byte, 4*elements)
+		if int64(len(c.block)) != bytes {
+			t.Fatalf("a block of %d bytes", len(c.block))
+		}
+		Kernel(c.dtype)(dst, c.block)
+		for i, want := range append(c.first, c.last) {
+			at := 4 * i
+			if i == len(c.first) {
+				at = len(dst) - 4
+			}
+			if got := math.Float32frombits(le.Uint32(dst[at:])); got != want {
+				t.Errorf("%s: element %d is %v, want %v", c.dtype, at/4, got, want)
+			}
 		}
 	}
 }

@@ -2,7 +2,8 @@ package ggml
 
 import "math"
 
-// The types of 32 elements: a scale, in some an offset, and a code for each element.
+// The types with one scale for all elements of a block, mostly 32: in some an offset, and a
+// code for each element.
 
 var (
 	// centered are the codes of Q4_0.
@@ -88,4 +89,27 @@ func e4m3Half(x byte) float32 {
 		return mantissa * 0x1p-10
 	}
 	return (8 + mantissa) * math.Float32frombits((uint32(exponent)+127-7-3-1)<<23)
+}
+
+// q10 has a bit for the sign of each of 128 elements.
+func q10(dst, b []byte) {
+	d := bits(half(b))
+	for i, q := range b[2:18] {
+		to := dst[32*i:][:32]
+		for j := range 8 {
+			le.PutUint32(to[4*j:], d^uint32(^q>>j&1)<<31)
+		}
+	}
+}
+
+// q20 has two bits for each of 64 elements, which lie one after the other.
+func q20(dst, b []byte) {
+	d := half(b)
+	t := [4]uint32{bits(-d), bits(d * 0), bits(d), bits(d * 2)}
+	for i, q := range b[2:18] {
+		to := dst[16*i:][:16]
+		for j := range 4 {
+			le.PutUint32(to[4*j:], t[q>>(2*j)&3])
+		}
+	}
 }
