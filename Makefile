@@ -39,7 +39,7 @@ build:
 .PHONY: system
 system:
 	@missing=; \
-	for need in fusermount3:fuse3 strace:strace groff:groff-base zsh:zsh fish:fish chromium-headless-shell:chromium-headless-shell; do \
+	for need in fusermount3:fuse3 strace:strace groff:groff-base zsh:zsh fish:fish nginx:nginx caddy:caddy chromium-headless-shell:chromium-headless-shell; do \
 		command -v $${need%:*} >/dev/null || missing="$$missing $${need#*:}"; \
 	done; \
 	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || missing="$$missing python3-venv"; \

@@ -65,10 +65,20 @@ func newOpener() *opener {
 // sniffed is how many bytes of a file decide on its format.
 const sniffed = 512
 
-// Open reads the headers of a weight file or a model directory. An error is one
-// line that begins with the file's name.
-func Open(path string) (*checkpoint.Model, error) {
-	m, err := open(path)
+// Open reads the headers of a weight file or a model directory of this machine, or of another
+// with what is the default for Sources, and no cache on the disk. An error is one line that
+// begins with the file's name.
+func Open(path string) (*checkpoint.Model, error) { return NewSources(SourceOptions{}).Open(path) }
+
+// Open is Open, of anything that users name.
+func (s *Sources) Open(name string) (*checkpoint.Model, error) {
+	var m *checkpoint.Model
+	var err error
+	if !IsRemote(name) {
+		m, err = open(name)
+	} else if m, err = s.openRemote(name); err == nil {
+		m.Notes = append(m.Notes, s.Notes()...)
+	}
 	if err != nil {
 		return nil, plainPath(err)
 	}
@@ -76,7 +86,6 @@ func Open(path string) (*checkpoint.Model, error) {
 }
 
 func open(path string) (m *checkpoint.Model, err error) {
-	o := newOpener()
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -88,6 +97,20 @@ func open(path string) (m *checkpoint.Model, err error) {
 	if place.Dir, err = source.OpenDir(dir); err != nil {
 		return nil, err
 	}
+	return newOpener().place(place, func() (source.Source, error) { return source.Open(path) }, path)
+}
+
+func (s *Sources) openRemote(name string) (*checkpoint.Model, error) {
+	place, err := s.Find(name)
+	if err != nil {
+		return nil, err
+	}
+	return newOpener().place(place, func() (source.Source, error) { return place.Dir.Open(place.Name) }, Shown(name))
+}
+
+// place opens what is at a place: a directory, a file that names others, or the file that file
+// opens, which the user called path. It owns the place's Dir.
+func (o *opener) place(place checkpoint.Place, file func() (source.Source, error), path string) (m *checkpoint.Model, err error) {
 	defer func() {
 		if m == nil || m.Dir != place.Dir {
 			place.Dir.Close()
@@ -102,7 +125,7 @@ func open(path string) (m *checkpoint.Model, err error) {
 	if best > checkpoint.No {
 		return open.Open(place, o.openAt)
 	}
-	c, err := o.open(source.Open(path))
+	c, err := o.open(file())
 	if err != nil {
 		return nil, err
 	}

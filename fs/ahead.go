@@ -24,6 +24,9 @@ import (
 // kernel has locked for a read of its own. A daemon that is killed then waits in the
 // kernel for an answer of its own, holds its connection open, and can neither end nor be
 // replaced (fs/fuse/dev.c, fuse_notify_store).
+//
+// A source that is far away is asked itself, for what a tensor is read from: it knows how to
+// have much under way, and what it has in memory is given out as fast as a page cache is filled.
 
 const (
 	// aheadWindow bounds what is prefetched and not asked for yet, of all files of a mount.
@@ -85,7 +88,7 @@ func tensorsOf(d segment.Data) span {
 // isStraight reports whether to read at one place costs no more for where was read before.
 func isStraight(d io.ReaderAt) bool {
 	switch d := d.(type) {
-	case source.Source, segment.Literal:
+	case source.Source, segment.Literal, segment.Distant:
 		return true
 	case *segment.Range:
 		return isStraight(d.Src)
@@ -160,7 +163,7 @@ func (a *ahead) asked(o *openFile, off, n int64) {
 		return
 	}
 	if o.streams == nil {
-		o.streams = &streams{certain: a.certain, tensor: o.tensors}
+		o.streams = &streams{certain: a.certain, tensor: o.tensors, distant: o.distant}
 	}
 	a.now++
 	s := o.streams.ask(off, off+n, a.window(), a.now)
@@ -295,6 +298,13 @@ var errNoRoom = errors.New("memory is short")
 func (a *ahead) bring(files *ownFiles, p, earlier piece) error {
 	if room := a.memory.room(); room < leastRoom || p.end-p.hi > room/4 {
 		return errNoRoom
+	}
+	if p.open.distant && segment.Prefetch(p.open.content.data, p.begin, p.end-p.begin) {
+		if earlier.open != p.open {
+			return nil
+		}
+		_, err := p.open.content.data.ReadAt(make([]byte, 1), earlier.end-1)
+		return err
 	}
 	fd, err := files.open(p.open)
 	if err != nil {

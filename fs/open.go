@@ -10,6 +10,7 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 
 	"wfs/formats/segment"
+	"wfs/formats/source"
 	"wfs/formats/tree"
 )
 
@@ -24,6 +25,7 @@ type openFile struct {
 	err     error
 	backing int32 // id of the source in the kernel, for passthrough
 	tensors span  // nil where nothing is prefetched
+	distant bool  // whether the source is far away
 
 	streams *streams // guarded by ahead.mu
 	path    func() string
@@ -185,7 +187,7 @@ func (fs *fileSystem) prepare(o *openFile) (err error) {
 		fs.files.remember(o.file.Ino, o.content)
 	}
 	if o.backing = fs.registerBacking(o.file); o.backing == 0 && !o.file.Lazy() {
-		o.tensors = tensorsOf(o.content.data)
+		o.tensors, o.distant = tensorsOf(o.content.data), source.IsDistant(o.file.Source)
 	}
 	return nil
 }

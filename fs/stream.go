@@ -55,6 +55,9 @@ type streams struct {
 	// for a single access.
 	certain int64
 	tensor  span
+	// distant says that the bytes come from far away: a steady reader then waits for each round
+	// trip of the kernel's requests.
+	distant bool
 }
 
 // ask tells that bytes off to end were asked for, by request number now. window is how far
@@ -71,7 +74,7 @@ func (t *streams) ask(off, end, window, now int64) *stream {
 	s.lo, s.hi, s.used = min(s.lo, off), max(s.hi, end), now
 	s.asked, s.requests = s.asked+end-off, s.requests+1
 	if s.next == 0 {
-		if s.hi-s.lo <= t.certain || s.steady() {
+		if s.hi-s.lo <= t.certain || s.steady() && !t.distant {
 			return nil
 		}
 		s.next = s.hi / pageSize * pageSize

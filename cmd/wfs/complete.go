@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"wfs/formats"
 )
 
 // The functions here say what the tab key offers. The shells filter by what was typed.
@@ -30,7 +32,7 @@ func completeArgs(ways ...cobra.ShellCompDirective) cobra.CompletionFunc {
 // line already.
 func completeRoot(_ *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	keys := []cobra.Completion{cobra.CompletionWithDesc(".", "everything")}
-	if len(args) > 0 {
+	if len(args) > 0 && !formats.IsRemote(args[0]) {
 		keys = append(keys, askRootKeys(args[0], typed)...)
 	}
 	return keys, cobra.ShellCompDirectiveNoFileComp

@@ -217,7 +217,7 @@ func TestCompletionWords(t *testing.T) {
 	_, stdout, _ := runArgs("__completeNoDesc", "mount", "-o", "")
 	words := strings.Fields(stdout)
 	for _, word := range words[:len(words)-1] {
-		values := map[string]string{"uid=": "1", "gid=": "1", "umask=": "022", "layout=": "hf", "root=": "x", "log_file=": "/x", "log_level=": "warn"}
+		values := map[string]string{"uid=": "1", "gid=": "1", "umask=": "022", "layout=": "hf", "root=": "x", "log_file=": "/x", "log_level=": "warn", "cache_dir=": "/x", "cache_size=": "1GiB", "timeout=": "5s"}
 		o := newMountOptions()
 		o.Options = []string{word + values[word]}
 		if err := o.Validate(); err != nil {

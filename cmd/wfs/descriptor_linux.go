@@ -8,6 +8,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"wfs/formats"
 )
 
 // A source can be an open file of the caller: /dev/fd/3, /dev/stdin, /proc/self/fd/3. A
@@ -19,7 +21,7 @@ const maxLinks = 40
 // descriptorIn is the descriptor of this process that a path leads through, or -1.
 func descriptorIn(path string) int {
 	own, err := os.Readlink("/proc/self")
-	if err != nil {
+	if err != nil || formats.IsRemote(path) {
 		return -1
 	}
 	own = "/proc/" + own + "/"

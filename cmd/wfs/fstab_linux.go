@@ -21,6 +21,7 @@ var ignored = []string{
 // optionFlags are the flags that are mount options too.
 var optionFlags = []string{
 	"allow-other", "uid", "gid", "umask", "layout", "root", "log-file", "log-level", "xattr", "refuse-unsafe", "no-prefetch",
+	"cache-dir", "cache-size", "timeout",
 }
 
 // applyOptions reads a list of options as fstab has it: "allow_other,uid=1000,layout=hf".

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"wfs/formats"
 	"wfs/formats/diff"
 	"wfs/formats/tree"
 	"wfs/fs"
@@ -159,8 +160,8 @@ func (a *app) mount(opt *MountOptions, source, mountpoint string) error {
 		return a.serveDaemon(opt, source, mountpoint)
 	}
 	if opt.Diff {
-		if _, err := os.Stat(opt.other); err != nil {
-			return shortPath(err)
+		if err := checkSource(opt.other); err != nil {
+			return err
 		}
 		if err := overlap(opt.other, mountpoint); err != nil {
 			return err
@@ -197,6 +198,8 @@ func (a *app) serve(opt *MountOptions, source string, dir *os.File, ready func(n
 	if err != nil {
 		return err
 	}
+	shown := formats.Shown(absolutePath(source))
+	opt.warn = func(err error) { log.Warn("no more is kept in the cache on the disk", "error", err) }
 	files, notes, closeAll, err := opt.build(source)
 	if err != nil {
 		return err
@@ -211,17 +214,17 @@ func (a *app) serve(opt *MountOptions, source string, dir *os.File, ready func(n
 	// Before there is a mount: a signal that came right after it would leave it dead.
 	signals := endings()
 	server, err := fs.Mount(files, at, fs.Options{
-		Source: absolutePath(source), UID: opt.UID, GID: opt.GID, Umask: umask,
-		AllowOther: opt.AllowOther, Directory: dir, XAttr: opt.XAttr, NoPrefetch: opt.NoPrefetch, Debug: opt.Debug, Log: log,
+		Source: shown, UID: opt.UID, GID: opt.GID, Umask: umask,
+		AllowOther: opt.AllowOther, Directory: dir, Patience: opt.patience(source), XAttr: opt.XAttr, NoPrefetch: opt.NoPrefetch, Debug: opt.Debug, Log: log,
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", dir.Name(), err)
 	}
 	dir.Close() // and with it the lock: the mountpoint is seen to be taken
 	mounted, _ := mountAt(at)
-	control := listenControl(log, controlDirs(os.Geteuid()), statusOf(server, absolutePath(source), at, mounted.device))
+	control := listenControl(log, controlDirs(os.Geteuid()), statusOf(server, shown, at, mounted.device))
 	defer control.Close()
-	log.Info("mounted", "source", source, "mountpoint", at, "files", len(files.Nodes))
+	log.Info("mounted", "source", shown, "mountpoint", at, "files", len(files.Nodes))
 	if err := ready(slices.Concat(notes, files.Notes)); err != nil {
 		log.Error("unmounting: the command that started this daemon is gone", "error", err)
 		return errors.Join(err, server.Unmount(true))

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"wfs/formats"
 	wfs "wfs/fs"
 )
 
@@ -36,8 +37,8 @@ func prepareMountpoint(source, mountpoint string) (made []string, err error) {
 	if err := refuseMounted(mountpoint); err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(source); err != nil {
-		return nil, shortPath(err)
+	if err := checkSource(source); err != nil {
+		return nil, err
 	}
 	if _, err := os.Stat(mountpoint); !errors.Is(err, fs.ErrNotExist) {
 		return nil, nil // claim says what is wrong with it
@@ -56,6 +57,22 @@ func prepareMountpoint(source, mountpoint string) (made []string, err error) {
 		return nil, shortPath(err)
 	}
 	return made, nil
+}
+
+// checkSource refuses at once what cannot be a source. Of what is not on this machine the daemon
+// says so.
+func checkSource(source string) error {
+	if formats.IsRemote(source) {
+		return nil
+	}
+	info, err := os.Stat(source)
+	if err != nil {
+		return shortPath(err)
+	}
+	if info.Mode()&(fs.ModeNamedPipe|fs.ModeSocket) != 0 {
+		return fmt.Errorf("%s: a pipe can be read only once: write it to a file, and mount that", source)
+	}
+	return nil
 }
 
 func refuseMounted(mountpoint string) error {

@@ -5,9 +5,15 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+
+	"wfs/formats"
 )
 
+// absolutePath is a path from the root on. URLs stay what they are.
 func absolutePath(path string) string {
+	if formats.IsRemote(path) {
+		return path
+	}
 	if abs, err := filepath.Abs(path); err == nil {
 		return abs
 	}
@@ -16,6 +22,9 @@ func absolutePath(path string) string {
 
 // realPath resolves links as far as the path exists.
 func realPath(path string) string {
+	if formats.IsRemote(path) {
+		return path
+	}
 	path = absolutePath(path)
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		return real

@@ -49,6 +49,7 @@ type ViewOptions struct {
 	Tied             string
 	ShardSize        string
 	MergeShards      bool
+	RemoteOptions
 }
 
 // AddFlags registers the flags. What is set already is their default.
@@ -67,6 +68,7 @@ func (o *ViewOptions) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Tied, "tied", o.Tied, "keep, or drop all names but the first of tied tensors")
 	flags.StringVar(&o.ShardSize, "shard-size", o.ShardSize, "split the view into files of this `size` of tensors: 5GB, 512MiB")
 	flags.BoolVar(&o.MergeShards, "merge-shards", o.MergeShards, "make one file of the shards of the source")
+	o.RemoteOptions.AddFlags(flags)
 }
 
 // completeFlags has the shell complete the values. It is called after AddFlags.
@@ -79,6 +81,9 @@ func (o *ViewOptions) completeFlags(cmd *cobra.Command) {
 
 // Validate checks the flags and touches nothing.
 func (o *ViewOptions) Validate() error {
+	if err := o.RemoteOptions.Validate(); err != nil {
+		return err
+	}
 	_, err := o.rules()
 	return err
 }
@@ -98,7 +103,8 @@ func (o *ViewOptions) rules() (view.Rules, error) {
 	if err == nil && f.ShardSize.Set && f.Merge.Value {
 		err = usagef("--shard-size splits the view, and --merge-shards makes one file: take one of them")
 	}
-	return view.Rules{File: f, Open: formats.Open}, err
+	open := func(name string) (*checkpoint.Model, error) { return o.sources().Open(name) }
+	return view.Rules{File: f, Open: open}, err
 }
 
 // flags is the rules that flags make.
@@ -199,7 +205,9 @@ func readRules(path string) (*rules.File, error) {
 
 // changed reports whether the flags ask for another view than that of the source alone:
 // then its keys are those to list.
-func (o *ViewOptions) changed() bool { return !reflect.DeepEqual(*o, ViewOptions{}) }
+func (o *ViewOptions) changed() bool {
+	return !reflect.DeepEqual(*o, ViewOptions{RemoteOptions: o.RemoteOptions})
+}
 
 // open opens a source and plans its view. Who gets the plan closes it.
 func (o *ViewOptions) open(source string) (*view.Plan, error) {
@@ -207,12 +215,12 @@ func (o *ViewOptions) open(source string) (*view.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return openPlan(source, rules)
+	return openPlan(o.sources(), source, rules)
 }
 
 // openPlan opens a source and plans the view that rules say.
-func openPlan(source string, rules view.Rules) (*view.Plan, error) {
-	model, err := formats.Open(source)
+func openPlan(sources *formats.Sources, source string, rules view.Rules) (*view.Plan, error) {
+	model, err := sources.Open(source)
 	if err != nil {
 		return nil, err
 	}

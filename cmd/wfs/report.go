@@ -6,10 +6,12 @@ import (
 	"context"
 	"iter"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"wfs/formats"
 	"wfs/formats/audit"
 	"wfs/formats/export"
 	"wfs/formats/report"
@@ -78,7 +80,7 @@ of zeros, or values beyond six standard deviations.`,
 func (a *app) report(opt *ReportOptions, from string) error {
 	output := opt.Output
 	if output == "" {
-		output = filepath.Base(absolutePath(from)) + ".report.html"
+		output = filepath.Base(strings.TrimSuffix(formats.Shown(absolutePath(from)), "?…")) + ".report.html"
 	}
 	plan, err := opt.open(from)
 	if err != nil {

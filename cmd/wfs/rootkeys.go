@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"wfs/formats"
 	"wfs/formats/view"
 )
 
@@ -29,7 +30,7 @@ func newRootKeys(a *app) *cobra.Command {
 		Use: rootKeysCommand + " SOURCE TYPED", Hidden: true,
 		Args: cobra.ExactArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {
-			plan, err := openPlan(args[0], view.Rules{})
+			plan, err := openPlan(formats.NewSources(formats.SourceOptions{}), args[0], view.Rules{})
 			if err != nil {
 				return err
 			}

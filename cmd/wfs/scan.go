@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 
+	"wfs/formats"
 	"wfs/formats/audit"
 	"wfs/formats/source"
 
@@ -13,11 +14,15 @@ import (
 )
 
 // ScanOptions are the flags of wfs scan.
-type ScanOptions struct{ JSON bool }
+type ScanOptions struct {
+	JSON bool
+	RemoteOptions
+}
 
 // AddFlags registers the flags. What is set already is their default.
 func (o *ScanOptions) AddFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.JSON, "json", o.JSON, "print one JSON object for each file")
+	o.RemoteOptions.AddFlags(flags)
 }
 
 // Validate checks the command line.
@@ -25,7 +30,7 @@ func (o *ScanOptions) Validate(args []string) error {
 	if len(args) == 0 {
 		return usagef("scan takes a FILE or a DIR")
 	}
-	return nil
+	return o.RemoteOptions.Validate()
 }
 
 func newScan(a *app) *cobra.Command {
@@ -53,7 +58,7 @@ is harmless. Nothing is run. - is the standard input; a pipe is read to its end.
 }
 
 func (a *app) scan(opt *ScanOptions, paths []string) error {
-	s := scan{app: a, asJSON: opt.JSON}
+	s := scan{app: a, asJSON: opt.JSON, sources: opt.sources()}
 	for _, path := range paths {
 		s.path(path)
 	}
@@ -71,15 +76,20 @@ func (a *app) scan(opt *ScanOptions, paths []string) error {
 // scan goes over files. One that cannot be read is reported and does not hide the others.
 type scan struct {
 	*app
-	asJSON bool
-	worst  audit.Verdict
-	failed bool
+	asJSON  bool
+	sources *formats.Sources
+	worst   audit.Verdict
+	failed  bool
 }
 
 // path scans a file, or every file below a directory.
 func (s *scan) path(path string) {
 	if path == "-" {
 		s.stream(path, os.Stdin)
+		return
+	}
+	if formats.IsRemote(path) {
+		s.remote(path)
 		return
 	}
 	info, err := os.Stat(path)
@@ -110,6 +120,30 @@ func (s *scan) path(path string) {
 		return
 	}
 	src, err := source.Open(path)
+	if err != nil {
+		s.fail(shortPath(err))
+		return
+	}
+	defer src.Close()
+	s.add(audit.File(src))
+}
+
+// remote scans what is not on this machine.
+func (s *scan) remote(name string) {
+	place, err := s.sources.Find(name)
+	if err != nil {
+		s.fail(err)
+		return
+	}
+	defer place.Dir.Close()
+	defer func() { s.printNotes(s.sources.Notes()) }()
+	if place.Name == "" {
+		for report, err := range audit.Dir(place.Dir) {
+			s.add(report, err)
+		}
+		return
+	}
+	src, err := place.Dir.Open(place.Name)
 	if err != nil {
 		s.fail(shortPath(err))
 		return

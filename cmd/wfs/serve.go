@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"wfs/formats"
 	"wfs/formats/serve"
 	"wfs/formats/tree"
 )
@@ -219,6 +220,10 @@ func checkNames(sources []string) error {
 // (models--org--name, or a snapshot in it) the name of the repository.
 func siteName(source string) string {
 	path := filepath.ToSlash(absolutePath(source))
+	if formats.IsRemote(source) {
+		path = strings.TrimSuffix(strings.TrimSuffix(formats.Shown(source), "?…"), "/")
+		path, _, _ = strings.Cut(path, "@") // a revision
+	}
 	parts := strings.Split(path, "/")
 	last := len(parts) - 1
 	if last > 1 && parts[last-1] == "snapshots" {

@@ -176,7 +176,7 @@ func (a *app) view(opt *RulesOptions, from string) error {
 		return err
 	}
 	wanted.Explain = true
-	plan, err := openPlan(from, wanted)
+	plan, err := openPlan(opt.sources(), from, wanted)
 	if err != nil {
 		return err
 	}

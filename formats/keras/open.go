@@ -41,8 +41,11 @@ func DetectHDF5(prefix []byte, file segment.Data) checkpoint.Match {
 	if bytes.HasPrefix(prefix, []byte(signature)) {
 		return checkpoint.Certain
 	}
-	head := make([]byte, len(signature))
-	for at := int64(512); at < file.Size() && at <= 1<<20; at *= 2 {
+	head, last := make([]byte, len(signature)), int64(1<<20)
+	if segment.IsDistant(file) {
+		last = 1 << 18 // what comes with the first bytes: each step more is a round trip
+	}
+	for at := int64(512); at < file.Size() && at <= last; at *= 2 {
 		if segment.ReadFull(file, head, at) == nil && string(head) == signature {
 			return checkpoint.Possible
 		}

@@ -23,6 +23,7 @@ func Origin(d Data, off int64) (src io.ReaderAt, at, n int64) {
 	case *List:
 		i := sort.Search(len(d.ends), func(i int) bool { return d.ends[i] > off })
 		return Origin(d.parts[i], off-(d.ends[i]-d.parts[i].Size()))
+	case Distant: // also one that finds its place with its first byte
 	case Literal, Composite:
 		return nil, 0, 0
 	}

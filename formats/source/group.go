@@ -97,3 +97,12 @@ func (g *group) Close() error {
 func (g *group) Instant() bool {
 	return !slices.ContainsFunc(g.all, func(s Source) bool { return !Instant(s) })
 }
+
+// IsDistant reports whether bytes of a source, or of one of a group, are far away.
+func IsDistant(s Source) bool {
+	if g, ok := s.(*group); ok {
+		return slices.ContainsFunc(g.all, IsDistant)
+	}
+	_, ok := s.(segment.Distant)
+	return ok
+}

@@ -48,6 +48,9 @@ func (r *Reader) Data(rec *Record) (segment.Data, error) {
 	if err := rec.readable(); err != nil {
 		return nil, err
 	}
+	if rec.Method == Stored && segment.IsDistant(r.r) {
+		return &late{archive: r.Archive, rec: rec}, nil
+	}
 	var h []byte
 	switch near := rec.header - r.last; {
 	case rec.header >= r.at && rec.header+localLen <= r.at+int64(len(r.window)):

@@ -44,11 +44,13 @@ func New(cache *blocks.Cache, patience blocks.Patience, agent string) *Client {
 	}
 }
 
-// Notes are remarks for the user on what was opened.
+// Notes takes the remarks for the user on what was opened.
 func (c *Client) Notes() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return append([]string(nil), c.notes...)
+	notes := c.notes
+	c.notes = nil
+	return notes
 }
 
 // Note adds one.
