@@ -65,12 +65,8 @@ func checkSource(source string) error {
 	if formats.IsRemote(source) {
 		return nil
 	}
-	info, err := os.Stat(source)
-	if err != nil {
+	if _, err := os.Stat(source); err != nil {
 		return shortPath(err)
-	}
-	if info.Mode()&(fs.ModeNamedPipe|fs.ModeSocket) != 0 {
-		return fmt.Errorf("%s: a pipe can be read only once: write it to a file, and mount that", source)
 	}
 	return nil
 }
