@@ -3,10 +3,10 @@ package quantized
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"slices"
 
 	"wfs/formats/checkpoint"
+	"wfs/formats/ops"
 	"wfs/formats/segment"
 )
 
@@ -201,15 +201,13 @@ func (f *finder) eightBit(base string) error {
 	return p.done(key, array, "LLM.int8, a scale for each row")
 }
 
-// readFloats reads a small tensor as float32.
+// readFloats reads a small tensor of float32.
 func readFloats(key string, t *checkpoint.Tensor) ([]float32, error) {
 	b := make([]byte, t.Data.Size())
 	if err := segment.ReadFull(t.Data, b, 0); err != nil {
 		return nil, fmt.Errorf("%.200q: %w", key, err)
 	}
 	values := make([]float32, len(b)/4)
-	for i := range values {
-		values[i] = math.Float32frombits(le.Uint32(b[4*i:]))
-	}
+	ops.Widen(values, b, t.DType)
 	return values, nil
 }
