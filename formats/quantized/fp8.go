@@ -52,7 +52,7 @@ func (f *finder) blockScaled(key string) error {
 	switch count, err := segment.Count(scale.Shape); {
 	case err != nil:
 		return err
-	case count == 1 && w.rows*w.cols > 1 && len(scale.Shape) < 2:
+	case count == 1 && w.lead == 1 && (len(scale.Shape) < 2 || string(f.fields["weight_block_size"]) == "null"):
 		block, what = []int64{w.rows, w.cols}, "fp8, a scale for all"
 	case !w.grid(block) && w.grid([]int64{1, 32}): // MXFP8 beside other blocks
 		block, what = []int64{1, 32}, "MXFP8, blocks of 32"
