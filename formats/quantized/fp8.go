@@ -162,6 +162,7 @@ func (w *scaledWeight) stack(m *matrix) (ops.Array, error) {
 	}
 	tables, bytes := ceil(w.rows, m.tall), w.weight.Data.Size()/w.lead
 	all := make([]segment.Data, w.lead)
+	m.pad()
 	for i := range all {
 		one, at := *m, int64(i)*tables
 		codes := *m.codes.(*packed)

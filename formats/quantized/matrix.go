@@ -22,8 +22,9 @@ type matrix struct {
 	dtype      checkpoint.DType
 	rows, cols int64
 	codes      codes
-	// values are what codes stand for, all that there are.
-	values []float32
+	// values are what codes stand for, all that there are, and decoded the same for any byte.
+	values  []float32
+	decoded *[256]float32
 	// tall and wide are the rows and columns that a scale is for. There are groups of them
 	// side by side.
 	tall, wide, groups int64
@@ -88,12 +89,21 @@ func (m *matrix) array(shape ...int64) (ops.Array, error) {
 	if m.rows*m.cols != count {
 		return ops.Array{}, fmt.Errorf("%d × %d numbers are no %s %s", m.rows, m.cols, m.dtype, checkpoint.ShapeText(shape))
 	}
+	m.pad()
 	data := &segment.Computed{N: count, Unit: elem, Make: func(read segment.ReadFunc, dst []byte, first int64) error {
 		s := scratches.Get().(*scratch)
 		defer scratches.Put(s)
 		return m.fill(read, s, dst, first)
 	}}
 	return ops.Array{DType: m.dtype, Shape: shape, Data: data}, nil
+}
+
+// pad makes decoded of values.
+func (m *matrix) pad() {
+	if m.decoded == nil {
+		m.decoded = new([256]float32)
+		copy(m.decoded[:], m.values)
+	}
 }
 
 // fill makes the elements from number first on.
@@ -221,26 +231,23 @@ func (p *part) decode(codes []byte, table int64) {
 
 // run makes numbers of codes with one scale and one zero point.
 func (p *part) run(codes []byte, scale, zero float32) {
-	values := p.m.values
+	values, post := p.m.decoded, p.m.post
 	var products [16]float32 // of few codes and many numbers
-	short := len(values) <= len(products)
-	if short = short && len(codes) >= len(values); short {
-		for i, v := range values {
-			products[i] = p.product(v, scale, zero)
+	short := len(p.m.values) <= len(products) && len(codes) >= 2*len(p.m.values)
+	if short {
+		for i, v := range p.m.values {
+			products[i] = (v - zero) * scale
 		}
+		scaleAll(products[:], post)
 	}
 	for len(codes) > 0 {
 		room := p.room(len(codes))
 		n := len(room)
-		switch {
-		case short:
+		if short {
 			lookUp(room, codes[:n], &products)
-		case p.m.post == 0 && len(values) == 256:
-			multiply(room, codes[:n], (*[256]float32)(values), scale, zero)
-		default:
-			for i, c := range codes[:n] {
-				room[i] = p.product(values[c], scale, zero)
-			}
+		} else {
+			multiply(room, codes[:n], values, scale, zero)
+			scaleAll(room, post)
 		}
 		codes = codes[n:]
 	}
@@ -257,7 +264,7 @@ func lookUp(dst []float32, codes []byte, products *[16]float32) {
 	}
 }
 
-// multiply is lookUp for codes of eight bits.
+// multiply computes the product of each code.
 func multiply(dst []float32, codes []byte, values *[256]float32, scale, zero float32) {
 	for ; len(codes) >= 4 && len(dst) >= 4; codes, dst = codes[4:], dst[4:] {
 		dst[0], dst[1] = (values[codes[0]]-zero)*scale, (values[codes[1]]-zero)*scale
@@ -268,32 +275,43 @@ func multiply(dst []float32, codes []byte, values *[256]float32, scale, zero flo
 	}
 }
 
-// single makes a row in which each column has a scale of its own, or that of its index.
-func (p *part) single(codes []byte, scales, zeros []float32) {
-	values := p.m.values
-	for at := 0; at < len(codes); {
-		room := p.room(len(codes) - at)
-		for i, c := range codes[at : at+len(room)] {
-			g := at + i
-			if p.index != nil {
-				g = int(p.index[g])
-			}
-			zero := float32(0)
-			if zeros != nil {
-				zero = zeros[g]
-			}
-			room[i] = p.product(values[c], scales[g], zero)
-		}
-		at += len(room)
+// scaleAll multiplies by the last factor, where there is one.
+func scaleAll(products []float32, post float32) {
+	if post == 0 {
+		return
+	}
+	for i := range products {
+		products[i] *= post
 	}
 }
 
-func (p *part) product(value, scale, zero float32) float32 {
-	v := (value - zero) * scale
-	if p.m.post != 0 {
-		v *= p.m.post
+// single makes a row in which each column has a scale of its own, or that of its index.
+func (p *part) single(codes []byte, scales, zeros []float32) {
+	values := p.m.decoded
+	for at := 0; at < len(codes); {
+		room := p.room(len(codes) - at)
+		some := codes[at:][:len(room)]
+		if p.index == nil && zeros == nil {
+			some, scales := some, scales[at:][:len(room)]
+			for i := range room {
+				room[i] = values[some[i]] * scales[i]
+			}
+		} else {
+			for i, c := range some {
+				g := at + i
+				if p.index != nil {
+					g = int(p.index[g])
+				}
+				zero := float32(0)
+				if zeros != nil {
+					zero = zeros[g]
+				}
+				room[i] = (values[c] - zero) * scales[g]
+			}
+		}
+		scaleAll(room, p.m.post)
+		at += len(room)
 	}
-	return v
 }
 
 // room is memory for the next float32, n at most.
