@@ -52,7 +52,7 @@ func (f *finder) blockScaled(key string) error {
 	switch count, err := segment.Count(scale.Shape); {
 	case err != nil:
 		return err
-	case count == 1 && w.rows*w.cols > 1 && len(scale.Shape) < 2:
+	case count == 1 && w.lead == 1 && (len(scale.Shape) < 2 || string(f.fields["weight_block_size"]) == "null"):
 		block, what = []int64{w.rows, w.cols}, "fp8, a scale for all"
 	case !w.grid(block) && w.grid([]int64{1, 32}): // MXFP8 beside other blocks
 		block, what = []int64{1, 32}, "MXFP8, blocks of 32"
@@ -162,6 +162,7 @@ func (w *scaledWeight) stack(m *matrix) (ops.Array, error) {
 	}
 	tables, bytes := ceil(w.rows, m.tall), w.weight.Data.Size()/w.lead
 	all := make([]segment.Data, w.lead)
+	m.pad()
 	for i := range all {
 		one, at := *m, int64(i)*tables
 		codes := *m.codes.(*packed)

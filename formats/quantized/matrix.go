@@ -3,7 +3,6 @@ package quantized
 import (
 	"encoding/binary"
 	"fmt"
-	"math"
 	"sync"
 
 	"wfs/formats/checkpoint"
@@ -23,8 +22,9 @@ type matrix struct {
 	dtype      checkpoint.DType
 	rows, cols int64
 	codes      codes
-	// values are what codes stand for, all that there are.
-	values []float32
+	// values are what codes stand for, all that there are, and decoded the same for any byte.
+	values  []float32
+	decoded *[256]float32
 	// tall and wide are the rows and columns that a scale is for. There are groups of them
 	// side by side.
 	tall, wide, groups int64
@@ -65,7 +65,7 @@ type scratch struct {
 	codes, raw, index []byte
 	scales, zeros     []float32
 	groups            []int32
-	wide              [4 * piece]byte
+	wide              [piece]float32
 }
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
@@ -84,22 +84,30 @@ func (m *matrix) array(shape ...int64) (ops.Array, error) {
 	if err != nil {
 		return ops.Array{}, err
 	}
-	narrow, ok := ops.Narrower(m.dtype)
 	elem := int64(m.dtype.Bits() / 8)
 	count := size / elem
-	if hi := m.rows * m.cols; !ok || hi != count {
+	if m.rows*m.cols != count {
 		return ops.Array{}, fmt.Errorf("%d × %d numbers are no %s %s", m.rows, m.cols, m.dtype, checkpoint.ShapeText(shape))
 	}
+	m.pad()
 	data := &segment.Computed{N: count, Unit: elem, Make: func(read segment.ReadFunc, dst []byte, first int64) error {
 		s := scratches.Get().(*scratch)
 		defer scratches.Put(s)
-		return m.fill(read, s, dst, first, narrow)
+		return m.fill(read, s, dst, first)
 	}}
 	return ops.Array{DType: m.dtype, Shape: shape, Data: data}, nil
 }
 
+// pad makes decoded of values.
+func (m *matrix) pad() {
+	if m.decoded == nil {
+		m.decoded = new([256]float32)
+		copy(m.decoded[:], m.values)
+	}
+}
+
 // fill makes the elements from number first on.
-func (m *matrix) fill(read segment.ReadFunc, s *scratch, dst []byte, first int64, narrow func(dst, src []byte)) error {
+func (m *matrix) fill(read segment.ReadFunc, s *scratch, dst []byte, first int64) error {
 	elem := int64(m.dtype.Bits() / 8)
 	for count := int64(len(dst)) / elem; count > 0; {
 		row, col := first/m.cols, first%m.cols
@@ -107,7 +115,7 @@ func (m *matrix) fill(read segment.ReadFunc, s *scratch, dst []byte, first int64
 		if col == 0 && n == m.cols {
 			rows = max(1, min(count/m.cols, chunk/m.cols, chunk/m.groups))
 		}
-		p := &part{m: m, s: s, narrow: narrow, dst: dst[:rows*n*elem], row: row, rows: rows, col: col, n: n}
+		p := &part{m: m, s: s, dst: dst[:rows*n*elem], row: row, rows: rows, col: col, n: n}
 		if err := p.make(read); err != nil {
 			return err
 		}
@@ -120,7 +128,6 @@ func (m *matrix) fill(read segment.ReadFunc, s *scratch, dst []byte, first int64
 type part struct {
 	m                 *matrix
 	s                 *scratch
-	narrow            func(dst, src []byte)
 	dst               []byte
 	row, rows, col, n int64
 
@@ -224,90 +231,96 @@ func (p *part) decode(codes []byte, table int64) {
 
 // run makes numbers of codes with one scale and one zero point.
 func (p *part) run(codes []byte, scale, zero float32) {
-	values := p.m.values
-	var products [16]uint32 // of few codes and many numbers
-	short := len(values) <= len(products)
-	if short = short && len(codes) >= len(values); short {
-		for i, v := range values {
-			products[i] = p.product(v, scale, zero)
+	values, post := p.m.decoded, p.m.post
+	var products [16]float32 // of few codes and many numbers
+	short := len(p.m.values) <= len(products) && len(codes) >= 2*len(p.m.values)
+	if short {
+		for i, v := range p.m.values {
+			products[i] = (v - zero) * scale
 		}
+		scaleAll(products[:], post)
 	}
 	for len(codes) > 0 {
 		room := p.room(len(codes))
-		n := len(room) / 4
-		switch {
-		case short:
+		n := len(room)
+		if short {
 			lookUp(room, codes[:n], &products)
-		case p.m.post == 0 && len(values) == 256:
-			multiply(room, codes[:n], (*[256]float32)(values), scale, zero)
-		default:
-			for i, c := range codes[:n] {
-				le.PutUint32(room[4*i:], p.product(values[c], scale, zero))
-			}
+		} else {
+			multiply(room, codes[:n], values, scale, zero)
+			scaleAll(room, post)
 		}
 		codes = codes[n:]
 	}
 }
 
 // lookUp puts the product of each code, of four bits at most, into dst.
-func lookUp(dst, codes []byte, products *[16]uint32) {
-	for ; len(codes) >= 4 && len(dst) >= 16; codes, dst = codes[4:], dst[16:] {
-		le.PutUint64(dst, uint64(products[codes[0]&15])|uint64(products[codes[1]&15])<<32)
-		le.PutUint64(dst[8:], uint64(products[codes[2]&15])|uint64(products[codes[3]&15])<<32)
+func lookUp(dst []float32, codes []byte, products *[16]float32) {
+	for ; len(codes) >= 4 && len(dst) >= 4; codes, dst = codes[4:], dst[4:] {
+		dst[0], dst[1] = products[codes[0]&15], products[codes[1]&15]
+		dst[2], dst[3] = products[codes[2]&15], products[codes[3]&15]
 	}
 	for i, c := range codes {
-		le.PutUint32(dst[4*i:], products[c&15])
+		dst[i] = products[c&15]
 	}
 }
 
-// multiply is lookUp for codes of eight bits.
-func multiply(dst, codes []byte, values *[256]float32, scale, zero float32) {
-	for ; len(codes) >= 4 && len(dst) >= 16; codes, dst = codes[4:], dst[16:] {
-		le.PutUint32(dst, math.Float32bits((values[codes[0]]-zero)*scale))
-		le.PutUint32(dst[4:], math.Float32bits((values[codes[1]]-zero)*scale))
-		le.PutUint32(dst[8:], math.Float32bits((values[codes[2]]-zero)*scale))
-		le.PutUint32(dst[12:], math.Float32bits((values[codes[3]]-zero)*scale))
+// multiply computes the product of each code.
+func multiply(dst []float32, codes []byte, values *[256]float32, scale, zero float32) {
+	for ; len(codes) >= 4 && len(dst) >= 4; codes, dst = codes[4:], dst[4:] {
+		dst[0], dst[1] = (values[codes[0]]-zero)*scale, (values[codes[1]]-zero)*scale
+		dst[2], dst[3] = (values[codes[2]]-zero)*scale, (values[codes[3]]-zero)*scale
 	}
 	for i, c := range codes {
-		le.PutUint32(dst[4*i:], math.Float32bits((values[c]-zero)*scale))
+		dst[i] = (values[c] - zero) * scale
+	}
+}
+
+// scaleAll multiplies by the last factor, where there is one.
+func scaleAll(products []float32, post float32) {
+	if post == 0 {
+		return
+	}
+	for i := range products {
+		products[i] *= post
 	}
 }
 
 // single makes a row in which each column has a scale of its own, or that of its index.
 func (p *part) single(codes []byte, scales, zeros []float32) {
-	values := p.m.values
+	values := p.m.decoded
 	for at := 0; at < len(codes); {
 		room := p.room(len(codes) - at)
-		for i, c := range codes[at : at+len(room)/4] {
-			g := at + i
-			if p.index != nil {
-				g = int(p.index[g])
+		some := codes[at:][:len(room)]
+		if p.index == nil && zeros == nil {
+			some, scales := some, scales[at:][:len(room)]
+			for i := range room {
+				room[i] = values[some[i]] * scales[i]
 			}
-			zero := float32(0)
-			if zeros != nil {
-				zero = zeros[g]
+		} else {
+			for i, c := range some {
+				g := at + i
+				if p.index != nil {
+					g = int(p.index[g])
+				}
+				zero := float32(0)
+				if zeros != nil {
+					zero = zeros[g]
+				}
+				room[i] = (values[c] - zero) * scales[g]
 			}
-			le.PutUint32(room[4*i:], p.product(values[c], scales[g], zero))
 		}
-		at += len(room) / 4
+		scaleAll(room, p.m.post)
+		at += len(room)
 	}
-}
-
-func (p *part) product(value, scale, zero float32) uint32 {
-	v := (value - zero) * scale
-	if p.m.post != 0 {
-		v *= p.m.post
-	}
-	return math.Float32bits(v)
 }
 
 // room is memory for the next float32, n at most.
-func (p *part) room(n int) []byte {
+func (p *part) room(n int) []float32 {
 	if p.held == piece {
 		p.flush()
 	}
 	n = min(n, piece-p.held)
-	room := p.s.wide[4*p.held:][:4*n]
+	room := p.s.wide[p.held:][:n]
 	p.held += n
 	return room
 }
@@ -315,6 +328,6 @@ func (p *part) room(n int) []byte {
 // flush narrows what is held to its place in dst.
 func (p *part) flush() {
 	size := p.m.dtype.Bits() / 8
-	p.narrow(p.dst[:p.held*size], p.s.wide[:4*p.held])
+	ops.Narrow(p.dst[:p.held*size], p.s.wide[:p.held], p.m.dtype)
 	p.dst, p.held = p.dst[p.held*size:], 0
 }

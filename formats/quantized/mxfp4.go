@@ -2,6 +2,7 @@ package quantized
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"wfs/formats/checkpoint"
@@ -47,9 +48,17 @@ func (f *finder) microscaled(base string) error {
 	for i := range places {
 		places[i] = int64(i)
 	}
-	m := &matrix{dtype: f.to, rows: experts * groups * 32, cols: rows, values: small(checkpoint.F4), tall: 32, wide: 1, groups: rows}
+	// torch.ldexp does not overflow where the power alone would: of 2^128, the half is in the value.
+	values, powers := small(checkpoint.F4), new([256]float32)
+	for i := range values {
+		values[i] *= 2
+	}
+	for b := range powers {
+		powers[b] = float32(math.Ldexp(1, b-128))
+	}
+	m := &matrix{dtype: f.to, rows: experts * groups * 32, cols: rows, values: values, tall: 32, wide: 1, groups: rows}
 	m.codes = &cells{data: data, size: 16, cols: rows, places: places}
-	m.scales = lookedUp(exps, exponents(), rows)
+	m.scales = lookedUp(exps, powers, rows)
 	array, err := m.array(experts, groups*32, rows)
 	if err != nil {
 		return fmt.Errorf("%.200q: %w", base+"_blocks", err)

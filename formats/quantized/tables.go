@@ -2,7 +2,6 @@ package quantized
 
 import (
 	"fmt"
-	"math"
 
 	"wfs/formats/checkpoint"
 	"wfs/formats/ops"
@@ -11,21 +10,16 @@ import (
 
 // floats is a table of n numbers a row, of a floating-point dtype.
 func floats(data segment.Data, d checkpoint.DType, n int64) (table, error) {
-	widen, ok := ops.Widener(d)
-	if !ok || d.Bits()%8 != 0 {
+	if !ops.Widens(d) || d.Bits()%8 != 0 {
 		return nil, fmt.Errorf("scales of dtype %s", d)
 	}
 	size := int64(d.Bits() / 8)
 	return func(read segment.ReadFunc, s *scratch, dst []float32, row, rows, group, count int64) error {
-		raw := sized(&s.raw, int64(len(dst))*(size+4))
-		in, out := raw[4*len(dst):], raw[:4*len(dst)]
-		if err := segment.Fill(read, data, in, (row*n+group)*size); err != nil {
+		raw := sized(&s.raw, int64(len(dst))*size)
+		if err := segment.Fill(read, data, raw, (row*n+group)*size); err != nil {
 			return err
 		}
-		widen(out, in)
-		for i := range dst {
-			dst[i] = math.Float32frombits(le.Uint32(out[4*i:]))
-		}
+		ops.Widen(dst, raw, d)
 		return nil
 	}, nil
 }
@@ -118,7 +112,7 @@ func scaleTable(t *checkpoint.Tensor, n int64) (table, error) {
 	return floats(t.Data, t.DType, n)
 }
 
-// times is the table with all numbers changed, one by one.
+// each is the table with all numbers changed, one by one.
 func (t table) each(change func(float32) float32) table {
 	return func(read segment.ReadFunc, s *scratch, dst []float32, row, rows, group, n int64) error {
 		err := t(read, s, dst, row, rows, group, n)

@@ -32,13 +32,12 @@ func small(d checkpoint.DType) []float32 {
 	for i := range src {
 		src[i] = byte(i)
 	}
-	dst := make([]byte, 256*8)
-	widen, _ := ops.Widener(d)
 	elements, _ := d.Block()
-	widen(dst, src)
+	wide := make([]float32, int64(patterns)*elements) // of F4 both halves of a byte, the lower first
+	ops.Widen(wide, src, d)
 	values := make([]float32, patterns)
 	for i := range values {
-		values[i] = math.Float32frombits(le.Uint32(dst[4*i*int(elements):]))
+		values[i] = wide[i*int(elements)]
 	}
 	return values
 }
@@ -58,10 +57,9 @@ func exponents() *[256]float32 {
 
 // toBF16 rounds to bfloat16.
 func toBF16(v float32) float32 {
-	var wide [4]byte
 	var narrow [2]byte
-	le.PutUint32(wide[:], math.Float32bits(v))
-	round, _ := ops.Narrower(checkpoint.BF16)
-	round(narrow[:], wide[:])
-	return math.Float32frombits(uint32(le.Uint16(narrow[:])) << 16)
+	wide := []float32{v}
+	ops.Narrow(narrow[:], wide, checkpoint.BF16)
+	ops.Widen(wide, narrow[:], checkpoint.BF16)
+	return wide[0]
 }
