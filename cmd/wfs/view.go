@@ -122,9 +122,10 @@ s/REGEX/NEW/g as sed has it. include, exclude and keep have patterns as wfs ls: 
 
 [[tensor]] makes tensors of tensors: from (one pattern or several), to, and do, a list of steps. A key goes
 to the first rule that matches it. A placeholder in from and to is a loop. In from alone it collects: all
-keys that differ in it, in the order of their numbers, which the steps join. In to alone it spreads: the
-steps take the tensor apart. keep = true leaves the inputs in the view. A rule that matches nothing is an
-error, unless it says optional = true.
+keys that differ in it, in the order of their numbers, which the steps join; a number that is missing is an
+error, and so is a loop that collects others than the next. In to alone it spreads: the steps take the tensor
+apart. keep = true leaves the inputs in the view. A rule that matches nothing is an error, unless it says
+optional = true. A rule with the same from and to, and no steps, lets keys pass by those after it.
 
 [let] has numbers for steps, from config.json (heads = "config.num_attention_heads") or as they are; in
 is the last dimension of the input. [sources] has further sources: b = "../B", or { path = "lora", kind =

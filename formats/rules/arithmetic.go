@@ -1,15 +1,11 @@
 package rules
 
 import (
-	"errors"
 	"slices"
 
 	"wfs/formats/checkpoint"
 	"wfs/formats/ops"
 )
-
-// asError is errors.As for a fault that has its place already.
-func asError(err error, to **Error) bool { return errors.As(err, to) }
 
 // reference finds a tensor of another source.
 func (e *evaluation) reference(a *argument, it *item) (ops.Array, error) {

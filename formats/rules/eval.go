@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"errors"
 	"math"
 	"slices"
 	"strconv"
@@ -50,7 +51,7 @@ func (a *application) evaluate(one *run) error {
 	for i := range one.rule.Steps {
 		e.step = &one.rule.Steps[i]
 		if err := e.do(); err != nil {
-			if located := (*Error)(nil); asError(err, &located) {
+			if located := (*Error)(nil); errors.As(err, &located) {
 				return err
 			}
 			return e.step.Pos.errorf("%s%s, of %s: %v", quote(e.step.Text), one.where(), a.driverKey(one), err)

@@ -27,7 +27,8 @@ import bits
 LLAMA = dict(
     hidden_size=64, intermediate_size=96, num_hidden_layers=12, num_attention_heads=4, num_key_value_heads=2, vocab_size=128, tie_word_embeddings=False)
 EXPERTS = dict(
-    hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=4, vocab_size=64, num_experts=12, num_experts_per_tok=2)
+    hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=4, vocab_size=64, num_experts=12,
+    num_experts_per_tok=2)
 NEOX = dict(hidden_size=48, intermediate_size=96, num_hidden_layers=2, num_attention_heads=4, vocab_size=64)
 
 
@@ -74,7 +75,9 @@ def write(where):
 
 def extremes():
     """Float32 around every bound of the dtypes that wfs casts to, and what is no number."""
-    bounds = torch.tensor([65504.0, 65520, 448, 464, 480, 57344, 61440, 3.3895314e38, 3.396e38, 3.3961775e38, 3.4e38, 6.1e-5, 5.96e-8, 2.98e-8, 2**-9, 2**-10, 2**-16, 2**-17, 2**-133, 1e-45, 1.0])
+    bounds = torch.tensor([
+        65504.0, 65520, 448, 464, 480, 57344, 61440, 3.3895314e38, 3.396e38, 3.3961775e38, 3.4e38,
+        6.1e-5, 5.96e-8, 2.98e-8, 2**-9, 2**-10, 2**-16, 2**-17, 2**-133, 1e-45, 1.0])
     near = torch.cat([bounds, torch.nextafter(bounds, torch.tensor(0.0)), torch.nextafter(bounds, torch.tensor(torch.inf))])
     return torch.cat([near, -near, torch.tensor([torch.inf, -torch.inf, torch.nan, 0.0, -0.0]), torch.logspace(-44, 38, 3000)])
 
