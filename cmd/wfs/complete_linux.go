@@ -73,7 +73,7 @@ func optionWords(cmd *cobra.Command, args, done []string, last string) ([]string
 				key, _, _ := strings.Cut(key, "\t") // its description finds no place in a list
 				words = append(words, key)
 			}
-		case "log_file", "cache_dir":
+		case "log_file", "cache_dir", "view", "lora":
 			return nil, cobra.ShellCompDirectiveDefault
 		}
 		return prefixed(name+"=", words), cobra.ShellCompDirectiveNoFileComp

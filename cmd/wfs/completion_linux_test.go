@@ -155,7 +155,7 @@ func TestCompletionAll(t *testing.T) {
 		"mount -o log_level=":           {"log_level=error", "log_level=warn", "log_level=info", "log_level=debug", ":4"},
 		"mount -o uid=":                 {":4"},
 		"mount -o log_file=":            {":0"},
-		"mount -o lo":                   {"log_file=", "log_level=", ":4"},
+		"mount -o lo":                   {"log_file=", "log_level=", "lora=", ":4"},
 		"mount -o uid=1,ui":             {":4"},
 		"mount -o ui":                   {"uid=", ":6"},
 		"mount -o ro,ro":                {"ro,root=", ":6"},
@@ -214,10 +214,16 @@ func TestCompletionWords(t *testing.T) {
 			}
 		}
 	}
+	rules := filepath.Join(t.TempDir(), "rules.toml")
+	if err := os.WriteFile(rules, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	_, stdout, _ := runArgs("__completeNoDesc", "mount", "-o", "")
 	words := strings.Fields(stdout)
 	for _, word := range words[:len(words)-1] {
-		values := map[string]string{"uid=": "1", "gid=": "1", "umask=": "022", "layout=": "hf", "root=": "x", "log_file=": "/x", "log_level=": "warn", "cache_dir=": "/x", "cache_size=": "1GiB", "timeout=": "5s"}
+		values := map[string]string{"uid=": "1", "gid=": "1", "umask=": "022", "layout=": "hf", "root=": "x", "log_file=": "/x", "log_level=": "warn", "cache_dir=": "/x", "cache_size=": "1GiB", "timeout=": "5s",
+			"view=": rules, "rename=": "strip:m.", "lora=": "x:0.5", "include=": "a", "exclude=": "b", "dtype=": "bf16", "keep=": "n,dtype=f16", "overflow=": "nan",
+			"tied=": "drop", "shard_size=": "5GB"}
 		o := newMountOptions()
 		o.Options = []string{word + values[word]}
 		if err := o.Validate(); err != nil {

@@ -22,6 +22,7 @@ var ignored = []string{
 var optionFlags = []string{
 	"allow-other", "uid", "gid", "umask", "layout", "root", "log-file", "log-level", "xattr", "refuse-unsafe", "no-prefetch",
 	"cache-dir", "cache-size", "timeout",
+	"view", "dequantize", "rename", "lora", "include", "exclude", "dtype", "keep", "overflow", "tied", "shard-size", "merge-shards",
 }
 
 // applyOptions reads a list of options as fstab has it: "allow_other,uid=1000,layout=hf".
@@ -51,7 +52,11 @@ func (o *MountOptions) applyOptions(list string) error {
 		if value == "" {
 			return usagef("mount option %q lacks its value", name)
 		}
-		if flag.Value.Set(value) != nil {
+		set := flag.Value.Set
+		if list, ok := flag.Value.(pflag.SliceValue); ok {
+			set = list.Append // Set would forget what flags gave
+		}
+		if set(value) != nil {
 			return usagef("mount option %q: that is not a value for it", option)
 		}
 	}

@@ -12,7 +12,7 @@ without it.
 .fi
 .PP
 The options allow_other, uid=, gid=, umask=, layout=, root=, xattr, refuse_unsafe,
-no_prefetch, log_file= and log_level= are the flags of
+no_prefetch, log_file=, log_level= and those of views (view=, dtype=, rename= and others) are the flags of
 .BR "wfs mount" .
 `
 

@@ -28,6 +28,9 @@ func TestFstab(t *testing.T) {
 		"refuse_unsafe,no_prefetch,log_file=/x,log-level=debug": func(o *MountOptions) {
 			o.RefuseUnsafe, o.NoPrefetch, o.LogFile, o.LogLevel = true, true, "/x", "debug"
 		},
+		`rename=s/a/b/,"rename=s/b{1,2}/c/",dtype=bf16,keep=*norm*,dequantize,tied=drop`: func(o *MountOptions) {
+			o.Rename, o.DType, o.Keep, o.Dequantize, o.Tied = []string{"s/a/b/", "s/b{1,2}/c/"}, "bf16", []string{"*norm*"}, ownDType, "drop"
+		},
 		"uid=1,uid=2": func(o *MountOptions) { o.UID = 2 },
 	} {
 		got, want := newMountOptions(), newMountOptions()
