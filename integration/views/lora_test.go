@@ -58,7 +58,7 @@ func mountAdapter(t *testing.T, c adapterCase) {
 			want[tensor.Key] = tensor
 		}
 	}
-	for _, s := range openModel(t, filepath.Join(mount, "base.safetensors")).Shards() {
+	for _, s := range openModel(t, filepath.Join(mount, "model.safetensors")).Shards() {
 		for _, tensor := range s.Tensors {
 			if worse := differences(tensor.DType, readRandomly(t, tensor.Data), readRandomly(t, want[tensor.Key].Data), c.ULPs, c.Bound); worse != "" {
 				t.Errorf("%s: %s", tensor.Key, worse)
