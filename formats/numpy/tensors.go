@@ -9,16 +9,21 @@ import (
 	"wfs/formats/segment"
 )
 
-// maxTensors bounds what is made of the members of a file and the fields of their records.
-const maxTensors = 500_000
+// Bounds of what is made of the members of a file and the fields of their records, and of what
+// is read for it.
+const (
+	maxTensors = 500_000   // omitted ones among them
+	maxHeaders = 256 << 20 // bytes of all headers
+)
 
 // collector makes the tensors of a checkpoint.
 type collector struct {
 	out   *checkpoint.Checkpoint
 	bands *segment.Bands
 	keys  map[string]int // how often each was wanted
-	// arrays counts what was listed, of any type.
-	arrays int
+	// arrays counts what was listed, of any type; headers the bytes that were read of them.
+	arrays  int
+	headers int64
 	// objects is what is kept of arrays that no tensor can hold, room how many bytes more.
 	objects map[string]array
 	room    int64
@@ -37,6 +42,9 @@ func (c *collector) array(key string, h *header, file segment.Data) error {
 		return fmt.Errorf("its array of %v takes %d bytes, %d are left", h.shape, h.size, file.Size()-h.data)
 	}
 	c.arrays++
+	if c.headers += h.data; c.headers > maxHeaders {
+		return fmt.Errorf("the headers of its arrays have more than %d bytes", maxHeaders)
+	}
 	if h.objects() {
 		c.out.Unpickled = true
 		c.out.Omitted = append(c.out.Omitted, checkpoint.Omitted{Key: orTensor(key), Reason: h.reason()})
@@ -118,6 +126,9 @@ func gcd(a, b int64) int64 {
 
 // element lists the elements that l has, as one tensor, or as one for each field.
 func (c *collector) element(key string, e *element, l layout) error {
+	if len(c.out.Tensors)+len(c.out.Omitted) >= maxTensors {
+		return fmt.Errorf("it has more than %d tensors", maxTensors)
+	}
 	if reason := e.reason(); reason != "" {
 		c.out.Omitted = append(c.out.Omitted, checkpoint.Omitted{Key: orTensor(key), Reason: reason})
 		return c.text(key, e, l)
@@ -165,9 +176,7 @@ func (c *collector) tensor(key string, e *element, l layout) error {
 	if t.Data = data; e.swap > 0 {
 		t.Data = segment.Swap(data, e.swap)
 	}
-	if c.out.Tensors = append(c.out.Tensors, t); len(c.out.Tensors) > maxTensors {
-		return fmt.Errorf("it has more than %d tensors", maxTensors)
-	}
+	c.out.Tensors = append(c.out.Tensors, t)
 	return nil
 }
 
