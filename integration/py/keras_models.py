@@ -79,12 +79,13 @@ def hugging_face(keras):
 
 
 def trained(build, keras, **compile):
-    """A model that has learned something, so that no weight is what it was built with."""
+    """A model that has learned something, so that no weight is what it was built with. It learns a batch
+    eagerly: to trace and compile it takes many times as long."""
     import numpy as np
     keras.utils.set_random_seed(4)
     model = build(keras)
     x = inputs()
     target = np.random.rand(*model(x).shape)
-    model.compile("adam", "mse", **compile)
+    model.compile("adam", "mse", run_eagerly=True, **compile)
     model.fit(x, target, verbose=0)
     return model
