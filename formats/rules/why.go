@@ -2,7 +2,7 @@ package rules
 
 import (
 	"fmt"
-	"strings"
+	"strconv"
 )
 
 // Why says line by line how a tensor of the view came to be, in the order in which it did:
@@ -22,15 +22,34 @@ func (r *Result) Why(keys []Key) []string {
 	if len(r.Rule.Steps) == 0 {
 		verb = "called so by"
 	}
-	line := fmt.Sprintf("%s: %s %s", r.Rule.Pos, verb, r.Rule.Text())
-	var bindings []string
-	for _, name := range r.Rule.loop {
-		bindings = append(bindings, fmt.Sprintf("%s = %s", name, quote(r.Bindings[name])))
+	return append(lines, fmt.Sprintf("%s: %s %s", r.Rule.Pos, verb, r.how(quote)))
+}
+
+// By says in a line how a rule made a tensor, "" where none did. No two results of one input
+// have the same.
+func (r *Result) By() string {
+	if r.Rule == nil || len(r.Rule.Steps) == 0 || r.Rule.Alias {
+		return ""
 	}
-	if bindings != nil {
-		line += ", for " + strings.Join(bindings, ", ")
+	by := fmt.Sprintf("made by %s (%s)", r.how(strconv.Quote), r.Rule.Pos) // whole: a name that is cut could be another's
+	if r.Output > 0 {
+		by += fmt.Sprintf(", output %d", r.Output)
 	}
-	return append(lines, line)
+	return by
+}
+
+// how is the rule, and what its loop stands for.
+func (r *Result) how(quote func(string) string) string {
+	how := r.Rule.Text()
+	for i, name := range r.Rule.loop {
+		if i == 0 {
+			how += ", for "
+		} else {
+			how += ", "
+		}
+		how += fmt.Sprintf("%s = %s", name, quote(r.Bindings[name]))
+	}
+	return how
 }
 
 // renames are the lines on the renames that change a key, with what it is called after each.

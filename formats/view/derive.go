@@ -158,9 +158,9 @@ func (d *deriving) result(r *rules.Result, nodes []*node) *node {
 		}
 	}
 	n.sources = unique(n.sources)
-	if len(r.Rule.Steps) > 0 && !r.Rule.Alias {
+	if by := r.By(); by != "" {
 		n.sources = append(n.sources, d.sources...) // it may be made of any of them
-		n.by(fmt.Sprintf("made by %s (%s), output %d, %v", r.Rule.Text(), r.Rule.Pos, r.Output, r.Bindings))
+		n.by(by)
 	}
 	return &n
 }
