@@ -245,51 +245,72 @@ func (m *matching) tokens(l *module) error {
 	return nil
 }
 
-// place is where a tensor lies: two with the same one, dtype and shape are tied.
+// place is what tied tensors have in common.
 type place struct {
-	src io.ReaderAt
-	at  int64
+	src   io.ReaderAt
+	at    int64
+	array string // dtype and shape
 }
 
 // placeOf is where a tensor lies, if that can be said.
 func placeOf(b Base) (p place, ok bool) {
 	size := b.Data.Size()
 	src, at, n := segment.Origin(b.Data, 0)
-	return place{src, at}, src != nil && size > 0 && n >= size && reflect.ValueOf(src).Comparable()
+	return place{src, at, b.Array.String()}, src != nil && size > 0 && n >= size && reflect.ValueOf(src).Comparable()
 }
 
 // tied has tensors changed that are one with a changed one: PEFT changes the weights that they
 // share. What is replaced comes apart.
 func (m *matching) tied() error {
-	at := map[place][]int{}
+	groups := map[place][]int{}
+	var order []place
 	for i, b := range m.base {
 		if p, ok := placeOf(b); ok {
-			at[p] = append(at[p], i)
+			if groups[p] == nil {
+				order = append(order, p)
+			}
+			groups[p] = append(groups[p], i)
 		}
 	}
-	for i, b := range m.base {
-		merge := m.merges[i]
-		p, ok := placeOf(b)
-		if merge == nil || !ok {
-			continue
+	for _, p := range order {
+		if err := m.tie(groups[p]); err != nil {
+			return err
 		}
-		for _, k := range at[p] {
-			other := m.base[k]
-			if k == i || other.DType != b.DType || !slices.Equal(other.Shape, b.Shape) || m.merges[k] == merge {
-				continue
-			}
-			if merge.replaced != nil && merge.added == nil && merge.tokens == nil {
-				m.note("%s and %s are one tensor in the file, and not with %s: a configuration that ties them (tie_word_embeddings) would undo it", keys.Visible(b.Name()), keys.Visible(other.Name()), m.Name)
-				continue
-			}
-			if o := m.merges[k]; o != nil && (o.added != nil || o.tokens != nil) {
-				return m.errorf("%.200q and %.200q are one tensor in the model, and the adapter changes each in its own way", b.Name(), other.Name())
-			}
-			if m.merges[k] == nil {
-				m.merges[k] = merge
-				m.note("%s is tied to %s, and changes with it", keys.Visible(other.Name()), keys.Visible(b.Name()))
-			}
+	}
+	return nil
+}
+
+// tie settles what happens to tensors that are one.
+func (m *matching) tie(group []int) error {
+	var changed, replaced, same []int
+	for _, i := range group {
+		switch merge := m.merges[i]; {
+		case merge == nil:
+			same = append(same, i)
+		case merge.added != nil || merge.tokens != nil:
+			changed = append(changed, i)
+		default:
+			replaced = append(replaced, i)
 		}
+	}
+	name := func(i int) string { return keys.Visible(m.base[i].Name()) }
+	others := func(indices []int) string {
+		if more := len(indices) - 1; more > 0 {
+			return fmt.Sprintf("%s and %d more", name(indices[0]), more)
+		}
+		return name(indices[0])
+	}
+	if len(changed) > 1 {
+		return m.errorf("%.200q and %.200q are one tensor in the model, and the adapter changes each in its own way", m.base[changed[0]].Name(), m.base[changed[1]].Name())
+	}
+	if len(changed) == 1 && len(same) > 0 {
+		for _, i := range same {
+			m.merges[i] = m.merges[changed[0]]
+		}
+		m.note("%s: tied to %s, and changed with it", others(same), name(changed[0]))
+	}
+	if apart := slices.Concat(changed, same); len(replaced) > 0 && len(apart) > 0 {
+		m.note("%s and %s are one tensor in the file, and not with %s: a configuration that ties them (tie_word_embeddings) would undo it", others(replaced), others(apart), m.Name)
 	}
 	return nil
 }
