@@ -92,7 +92,9 @@ func newMount(a *app) *cobra.Command {
 		SuggestFor: []string{"mnt", "open", "attach"},
 		Short:      "show a weight file or model directory as files",
 		Long: `
-SOURCE is a file that torch, safetensors or Keras wrote, or a Hugging Face directory.
+SOURCE is a file that torch, safetensors or Keras wrote, or a Hugging Face directory, here or at
+https://HOST/PATH or hf://ORG/NAME[@REVISION][/FILE] (HF_ENDPOINT, HF_TOKEN, HF_HUB_CACHE and
+HF_HUB_OFFLINE are obeyed). What is read from afar is kept in --cache-dir.
 MOUNTPOINT is an empty directory; it is made when it is missing. The command returns
 when the mount answers, and leaves a daemon that serves it until wfs umount,
 or SIGTERM, SIGINT or SIGHUP. By a signal, a mount whose files are open is detached, and

@@ -10,6 +10,7 @@
 //	views     what a mount shows, and every way to read it
 //	commands  exit codes, output, --json, make install and the package
 //	daemon    mounting, unmounting, signals, logs, other users, fstab, containers
+//	remote    sources of web servers, and of a Hub
 //	faults    devices that fail, sources that change, readers and daemons that die
 //	stress    many processes, large files, long runs
 //

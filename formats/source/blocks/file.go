@@ -81,6 +81,7 @@ type File struct {
 	later   []int64 // queued, for nobody yet
 	ahead   int     // blocks that are queued or under way for nobody
 	busy    int     // runs that are under way
+	runs    sync.WaitGroup
 	readers readers
 }
 
@@ -131,9 +132,13 @@ func (f *File) Verify() error {
 	return nil
 }
 
-// Close implements source.Source. It ends what is under way.
+// Close implements source.Source. It ends what is under way, and returns when what has come is
+// on the disk: the process may end after that.
 func (f *File) Close() error {
+	f.mu.Lock()
 	f.close()
+	f.mu.Unlock()
+	f.runs.Wait()
 	return nil
 }
 

@@ -58,6 +58,7 @@ func (f *File) dispatch() {
 			}
 		}
 		f.busy++
+		f.runs.Add(1) // never after Close: the context is looked at under the lock
 		go f.fly(f.cut(i))
 	}
 }
@@ -99,6 +100,7 @@ func (f *File) landed() {
 	defer f.mu.Unlock()
 	f.busy--
 	f.dispatch()
+	f.runs.Done()
 }
 
 // settle gives a block what it waits for.

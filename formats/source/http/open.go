@@ -103,8 +103,12 @@ func (c *Client) open(ctx context.Context, a *Address) (source.Source, error) {
 	f.remote.place = head.at
 	f.Seed(0, head.data)
 	if HasTail(a.Name()) && head.Size > opening {
-		if s := <-tail; s.validator == head.validator && s.Size == head.Size {
-			f.Seed(s.off, s.data)
+		select {
+		case s := <-tail:
+			if s.validator == head.validator && s.Size == head.Size {
+				f.Seed(s.off, s.data)
+			}
+		case <-time.After(c.patience.Stall): // who needs it asks again
 		}
 	}
 	head.Time = time.Now()

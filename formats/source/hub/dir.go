@@ -48,7 +48,10 @@ func newDir(r *repository, tree []node) (*Dir, error) {
 			name = dir
 		}
 	}
-	for _, list := range d.lists {
+	for dir, list := range d.lists {
+		if _, file := d.files[dir]; file {
+			return nil, fmt.Errorf("the Hub lists %s as a file and as a directory", source.Printable(dir))
+		}
 		slices.SortFunc(list, func(a, b source.Entry) int { return cmp.Compare(a.Name, b.Name) })
 	}
 	return d, nil

@@ -42,7 +42,7 @@ func Parse(s string) (n Name, err error) {
 			break
 		}
 	}
-	org, rest, two := strings.Cut(strings.Trim(rest, "/"), "/")
+	org, rest, two := strings.Cut(strings.TrimRight(rest, "/"), "/")
 	if !two { // a repository of the Hub's first days: gpt2
 		org, rest = "", org
 	}
