@@ -65,7 +65,7 @@ demo: build .venv/torch
 # The tests of integration/ mount the binary; what they leave behind is a failure. The packages that
 # take longest begin first, for a processor would else have nothing to do at the end.
 .PHONY: test
-test: system .venv/torch .venv/keras .venv/extra
+test: system .venv/torch .venv/keras .venv/extra .venv/quant
 	integration/leftovers.sh check go test -count=1 -timeout $(TESTTIMEOUT) ./integration/formats ./integration/clients ./...
 
 SOAK ?= 30

@@ -16,6 +16,7 @@ const (
 	Torch  = "torch"
 	Keras  = "keras"
 	Extra  = "extra" // the one of torch, and timm, open_clip, joblib and compressors beside it
+	Quant  = "quant" // the one of torch, and the libraries that quantize beside it
 	System = ""
 )
 
@@ -24,7 +25,7 @@ func Interpreter(environment string) string {
 	switch environment {
 	case System:
 		return "python3"
-	case Extra:
+	case Extra, Quant:
 		environment = Torch
 	}
 	return filepath.Join(root, ".venv", environment, "bin", "python")
@@ -40,10 +41,10 @@ func Python(t testing.TB, environment, script string, in, out any, args ...strin
 	t.Helper()
 	cmd := exec.Command(Interpreter(environment), append([]string{Script(script)}, args...)...)
 	cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1", "HF_HUB_OFFLINE=1", "TOKENIZERS_PARALLELISM=false")
-	if environment == Extra {
-		packages, err := filepath.Glob(filepath.Join(root, ".venv", Extra, "lib", "python*", "site-packages"))
+	if environment == Extra || environment == Quant {
+		packages, err := filepath.Glob(filepath.Join(root, ".venv", environment, "lib", "python*", "site-packages"))
 		if err != nil || len(packages) != 1 {
-			t.Fatalf("make .venv/%s installs what this test needs: %v", Extra, err)
+			t.Fatalf("make .venv/%s installs what this test needs: %v", environment, err)
 		}
 		cmd.Env = append(cmd.Env, "PYTHONPATH="+packages[0])
 	}
