@@ -56,6 +56,8 @@ func unpack4(dst, src []byte, skip int, high bool) {
 		dst[0] = src[0] >> second & 15
 		dst, src = dst[1:], src[1:]
 	}
+	done := fastUnpack4(dst, src, high)
+	dst, src = dst[2*done:], src[done:]
 	for ; len(dst) >= 8; dst, src = dst[8:], src[4:] {
 		v := uint64(le.Uint32(src))
 		v = (v | v<<16) & 0x0000ffff0000ffff
