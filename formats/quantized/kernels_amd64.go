@@ -28,6 +28,17 @@ func fastUnpack4(dst, src []byte, high bool) int {
 	return n
 }
 
+// fastHalves takes four bits, from bit shift on, of as many words of src as assembly can, and
+// returns how many.
+func fastHalves(dst, src []byte, shift int) int {
+	n := min(len(dst), len(src)/4) &^ 31
+	if n == 0 || !hasAVX2 {
+		return 0
+	}
+	halvesAVX2(&dst[0], &src[0], n, shift)
+	return n
+}
+
 //go:noescape
 func scaled16AVX2(dst *float32, codes *byte, values *float32, scale, zero float32, n int)
 
@@ -36,3 +47,6 @@ func unpack4AVX2(dst, src *byte, n int)
 
 //go:noescape
 func unpack4HighAVX2(dst, src *byte, n int)
+
+//go:noescape
+func halvesAVX2(dst, src *byte, n, shift int)

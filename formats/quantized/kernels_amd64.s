@@ -77,3 +77,49 @@ unpack:
 	SUBQ $16, CX
 	JNZ  unpack
 	RET
+
+DATA order<>+0(SB)/4, $0
+DATA order<>+4(SB)/4, $4
+DATA order<>+8(SB)/4, $1
+DATA order<>+12(SB)/4, $5
+DATA order<>+16(SB)/4, $2
+DATA order<>+20(SB)/4, $6
+DATA order<>+24(SB)/4, $3
+DATA order<>+28(SB)/4, $7
+DATA order<>+32(SB)/4, $15
+GLOBL order<>(SB), RODATA|NOPTR, $36
+
+// func halvesAVX2(dst, src *byte, n, shift int)
+//
+// It takes four bits from each of n words of 32, a multiple of 32.
+TEXT ·halvesAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	VMOVQ shift+24(FP), X14
+	VPBROADCASTD order<>+32(SB), Y15
+	VMOVDQU order<>+0(SB), Y13 // of dwords, after two packings within lanes
+words:
+	VMOVDQU (SI), Y0
+	VMOVDQU 32(SI), Y1
+	VMOVDQU 64(SI), Y2
+	VMOVDQU 96(SI), Y3
+	VPSRLD X14, Y0, Y0
+	VPSRLD X14, Y1, Y1
+	VPSRLD X14, Y2, Y2
+	VPSRLD X14, Y3, Y3
+	VPAND Y15, Y0, Y0
+	VPAND Y15, Y1, Y1
+	VPAND Y15, Y2, Y2
+	VPAND Y15, Y3, Y3
+	VPACKUSDW Y1, Y0, Y0
+	VPACKUSDW Y3, Y2, Y2
+	VPACKUSWB Y2, Y0, Y0
+	VPERMD Y0, Y13, Y0
+	VMOVDQU Y0, (DI)
+	ADDQ $128, SI
+	ADDQ $32, DI
+	SUBQ $32, CX
+	JNZ  words
+	VZEROUPPER
+	RET

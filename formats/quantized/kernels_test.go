@@ -54,5 +54,21 @@ func TestKernels(t *testing.T) {
 				}
 			}
 		}
+		words := make([]byte, 4*n)
+		for i := range words {
+			words[i] = byte(rng.Uint32())
+		}
+		for place := range 8 {
+			out := append(make([]byte, n), 0xee)
+			half(out[:n], words, 4, int64(place))
+			for i := range n {
+				if want := byte(le.Uint32(words[4*i:]) >> (4 * place) & 15); out[i] != want {
+					t.Fatalf("%d words, place %d: code %d is %d, want %d", n, place, i, out[i], want)
+				}
+			}
+			if out[n] != 0xee {
+				t.Fatalf("%d words: a byte past the end was written", n)
+			}
+		}
 	}
 }
