@@ -56,6 +56,8 @@ func unpack4(dst, src []byte, skip int, high bool) {
 		dst[0] = src[0] >> second & 15
 		dst, src = dst[1:], src[1:]
 	}
+	done := fastUnpack4(dst, src, high)
+	dst, src = dst[2*done:], src[done:]
 	for ; len(dst) >= 8; dst, src = dst[8:], src[4:] {
 		v := uint64(le.Uint32(src))
 		v = (v | v<<16) & 0x0000ffff0000ffff
@@ -116,7 +118,7 @@ func (c *cells) fetch(read segment.ReadFunc, s *scratch, dst []byte, row, rows, 
 			}
 			for i := range count {
 				place := c.places[first+i]
-				half(dst[(at+i)*n+k:][:width], raw[place/2:], int(c.size), place%2*4)
+				half(dst[(at+i)*n+k:][:width], raw[:width*c.size], int(c.size), place)
 			}
 		}
 		at += count
@@ -124,9 +126,15 @@ func (c *cells) fetch(read segment.ReadFunc, s *scratch, dst []byte, row, rows, 
 	return nil
 }
 
-// half takes the half of a byte from every cell.
-func half(dst, src []byte, size int, shift int64) {
+// half takes the half of a byte at a place from every cell.
+func half(dst, src []byte, size int, place int64) {
+	done := 0
+	if size == 4 {
+		done = fastHalves(dst, src, int(4*place))
+	}
+	dst, src = dst[done:], src[done*size:]
+	shift := place % 2 * 4
 	for i := range dst {
-		dst[i] = src[i*size] >> shift & 15
+		dst[i] = src[i*size+int(place/2)] >> shift & 15
 	}
 }

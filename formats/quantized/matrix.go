@@ -231,40 +231,21 @@ func (p *part) decode(codes []byte, table int64) {
 
 // run makes numbers of codes with one scale and one zero point.
 func (p *part) run(codes []byte, scale, zero float32) {
-	values, post := p.m.decoded, p.m.post
-	var products [16]float32 // of few codes and many numbers
-	short := len(p.m.values) <= len(products) && len(codes) >= 2*len(p.m.values)
-	if short {
-		for i, v := range p.m.values {
-			products[i] = (v - zero) * scale
-		}
-		scaleAll(products[:], post)
-	}
+	values := p.m.decoded
 	for len(codes) > 0 {
 		room := p.room(len(codes))
-		n := len(room)
-		if short {
-			lookUp(room, codes[:n], &products)
-		} else {
-			multiply(room, codes[:n], values, scale, zero)
-			scaleAll(room, post)
+		some := codes[:len(room)]
+		codes = codes[len(room):]
+		done := 0
+		if len(p.m.values) <= 16 {
+			done = fastScaled(room, some, values, scale, zero)
 		}
-		codes = codes[n:]
+		multiply(room[done:], some[done:], values, scale, zero)
+		scaleAll(room, p.m.post)
 	}
 }
 
-// lookUp puts the product of each code, of four bits at most, into dst.
-func lookUp(dst []float32, codes []byte, products *[16]float32) {
-	for ; len(codes) >= 4 && len(dst) >= 4; codes, dst = codes[4:], dst[4:] {
-		dst[0], dst[1] = products[codes[0]&15], products[codes[1]&15]
-		dst[2], dst[3] = products[codes[2]&15], products[codes[3]&15]
-	}
-	for i, c := range codes {
-		dst[i] = products[c&15]
-	}
-}
-
-// multiply computes the product of each code.
+// multiply computes the product of each code. It is the twin of fastScaled.
 func multiply(dst []float32, codes []byte, values *[256]float32, scale, zero float32) {
 	for ; len(codes) >= 4 && len(dst) >= 4; codes, dst = codes[4:], dst[4:] {
 		dst[0], dst[1] = (values[codes[0]]-zero)*scale, (values[codes[1]]-zero)*scale
