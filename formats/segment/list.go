@@ -94,7 +94,7 @@ const (
 // they end in or after; 0 parts where there is no run, or where it could not be read.
 func (l *List) readRun(p []byte, i int, skip int64, read ReadFunc) (n, parts int) {
 	first, ok := l.parts[i].(*Range)
-	if !ok || first.N > runPart || !reflect.TypeOf(first.Src).Comparable() {
+	if !ok || first.N > runPart || reflect.TypeOf(first.Src).Kind() != reflect.Pointer {
 		return 0, 0
 	}
 	from, end, room := first.Off+skip, first.Off+skip, int64(len(p))
