@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -209,9 +208,8 @@ func TestBombs(t *testing.T) {
 			}
 			began := time.Now()
 			for _, command := range []string{"ls", "scan"} {
-				cmd := harness.Command(command, path)
-				r := harness.Run(t, time.Minute, cmd)
-				if peak := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10; peak > limit {
+				r, peak := harness.Measured(t, time.Minute, harness.Command(command, path))
+				if peak > limit {
 					t.Errorf("%s: %d MiB resident", command, peak>>20)
 				}
 				switch {
@@ -235,11 +233,11 @@ func TestBombs(t *testing.T) {
 					t.Errorf("mount: %d MiB resident", peak>>20)
 				}
 			} else if i%4 == 0 {
-				cmd := harness.Command("mount", "-f", path, harness.Mountpoint(t))
-				if r := harness.Run(t, time.Minute, cmd); r.Code != 1 {
+				r, peak := harness.Measured(t, time.Minute, harness.Command("mount", "-f", path, harness.Mountpoint(t)))
+				if r.Code != 1 {
 					t.Errorf("mount: exit code %d, want 1\n%s", r.Code, r.Stderr)
 				}
-				if peak := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10; peak > limit {
+				if peak > limit {
 					t.Errorf("mount: %d MiB resident", peak>>20)
 				}
 			}

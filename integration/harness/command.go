@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -105,4 +107,15 @@ func WaitFor(cmd *exec.Cmd, limit time.Duration) error {
 	case <-time.After(limit):
 		return fmt.Errorf("%s has not ended after %v", cmd.Path, limit)
 	}
+}
+
+// Measured is Run, and the most memory in bytes that the command had resident at a time.
+func Measured(t testing.TB, limit time.Duration, cmd *exec.Cmd) (r Result, peak int64) {
+	t.Helper()
+	// The kernel counts what this process had at its peak as the command's, which begins with
+	// our memory (fs/exec.c, setmax_mm_hiwater_rss): so that is given back and forgotten first.
+	debug.FreeOSMemory()
+	Must(t, os.WriteFile("/proc/self/clear_refs", []byte("5"), 0))
+	r = Run(t, limit, cmd)
+	return r, cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10
 }
