@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 	"os"
@@ -50,6 +51,13 @@ type ViewOptions struct {
 	ShardSize        string
 	MergeShards      bool
 	RemoteOptions
+	file *ruleFile // that of View, once it was read
+}
+
+// ruleFile is a file of rules.
+type ruleFile struct {
+	text  []byte
+	rules *rules.File
 }
 
 // AddFlags registers the flags. What is set already is their default.
@@ -79,7 +87,7 @@ func (o *ViewOptions) completeFlags(cmd *cobra.Command) {
 	completeFlag(cmd, "tied", cobra.FixedCompletions([]string{"keep", "drop"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// Validate checks the flags and touches nothing.
+// Validate checks the flags, and what the file of rules says.
 func (o *ViewOptions) Validate() error {
 	if err := o.RemoteOptions.Validate(); err != nil {
 		return err
@@ -92,9 +100,11 @@ func (o *ViewOptions) Validate() error {
 func (o *ViewOptions) rules() (view.Rules, error) {
 	f, err := o.flags()
 	if err == nil && o.View != "" {
-		var file *rules.File
-		if file, err = readRules(o.View); err == nil {
-			f = file.With(f)
+		if o.file == nil {
+			o.file, err = readRules(o.View)
+		}
+		if err == nil {
+			f = o.file.rules.With(f)
 		}
 	}
 	if err == nil && len(f.CastKeep) > 0 && !f.Cast.Set {
@@ -142,19 +152,20 @@ func (o *ViewOptions) flags() (*rules.File, error) {
 		}
 		f.Dequantize = rules.Flag("--dequantize", to)
 	}
-	switch o.Overflow {
-	case "":
-	case rules.Saturate, rules.NaN:
-		f.Overflow = rules.Flag("--overflow", o.Overflow)
-	default:
-		return nil, usagef("--overflow is saturate or nan, not %q", o.Overflow)
-	}
-	switch o.Tied {
-	case "":
-	case rules.Keep, rules.Drop:
-		f.Tied = rules.Flag("--tied", o.Tied)
-	default:
-		return nil, usagef("--tied is keep or drop, not %q", o.Tied)
+	for _, word := range []struct {
+		flag, value, one, other string
+		set                     *rules.Setting[string]
+	}{
+		{"--overflow", o.Overflow, rules.Saturate, rules.NaN, &f.Overflow},
+		{"--tied", o.Tied, rules.Keep, rules.Drop, &f.Tied},
+	} {
+		switch word.value {
+		case "":
+		case word.one, word.other:
+			*word.set = rules.Flag(word.flag, word.value)
+		default:
+			return nil, usagef("%s is %s or %s, not %q", word.flag, word.one, word.other, word.value)
+		}
 	}
 	if o.ShardSize != "" {
 		size, err := quantity.ParseBytes(o.ShardSize)
@@ -190,7 +201,7 @@ func parseLora(text string) rules.Lora {
 const maxRules = 16 << 20
 
 // readRules reads a file of rules.
-func readRules(path string) (*rules.File, error) {
+func readRules(path string) (*ruleFile, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, shortPath(err)
@@ -200,13 +211,34 @@ func readRules(path string) (*rules.File, error) {
 	if err != nil {
 		return nil, shortPath(err)
 	}
-	return rules.Parse(path, text)
+	parsed, err := rules.Parse(path, text)
+	if err != nil {
+		return nil, err
+	}
+	return &ruleFile{text, parsed}, nil
 }
 
 // changed reports whether the flags ask for another view than that of the source alone:
 // then its keys are those to list.
 func (o *ViewOptions) changed() bool {
-	return !reflect.DeepEqual(*o, ViewOptions{RemoteOptions: o.RemoteOptions})
+	return !reflect.DeepEqual(o.asked(), ViewOptions{})
+}
+
+// asked is what the flags ask of a view, without how it is to be read.
+func (o *ViewOptions) asked() ViewOptions {
+	asked := *o
+	asked.RemoteOptions, asked.file = RemoteOptions{}, nil
+	return asked
+}
+
+// identity is the same where the same is asked of a view, whoever asks, and when: the flags,
+// and the text of the file of rules.
+func (o *ViewOptions) identity() string {
+	var text []byte
+	if o.file != nil {
+		text = o.file.text
+	}
+	return fmt.Sprintf("%+v %s", o.asked(), text)
 }
 
 // open opens a source and plans its view. Who gets the plan closes it.

@@ -189,7 +189,7 @@ func (a *app) site(opt *ServeOptions, source string) (site serve.Site, close fun
 			return site, nil, err
 		}
 	}
-	site = serve.Site{Name: siteName(source), Plan: plan, Variant: fmt.Sprintf("wfs %s %+v", version, opt.ViewOptions)}
+	site = serve.Site{Name: siteName(source), Plan: plan, Variant: fmt.Sprintf("wfs %s %s", version, opt.identity())}
 	if site.Tree, err = tree.Build(plan, tree.Options{Layout: opt.Layout}); err != nil {
 		return site, nil, err
 	}

@@ -35,6 +35,45 @@ func file(t *testing.T, name string) string {
 	return path
 }
 
+// TestVariant has what stands in an ETag beside the source: it is the same whenever the same view
+// is served, and another where the rules are, also those in the file of the same name.
+func TestVariant(t *testing.T) {
+	source, rules := file(t, "a.safetensors"), filepath.Join(t.TempDir(), "rules.toml")
+	variant := func(opt ViewOptions) string {
+		t.Helper()
+		a := &app{stdout: bufio.NewWriter(io.Discard), stderr: io.Discard}
+		o := &ServeOptions{ViewOptions: opt}
+		if err := o.ViewOptions.Validate(); err != nil {
+			t.Fatal(err)
+		}
+		site, close, err := a.site(o, source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		close()
+		return site.Variant
+	}
+	write := func(text string) {
+		if err := os.WriteFile(rules, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(`cast.to = "bf16"`)
+	seen := map[string]int{}
+	for i, opt := range []ViewOptions{{}, {DType: "bf16"}, {DType: "bf16", Overflow: "nan"}, {View: rules}} {
+		v := variant(opt)
+		if again := variant(opt); again != v {
+			t.Errorf("view %d is %q, and %q the next time", i, v, again)
+		}
+		seen[v] = i
+	}
+	write(`cast.to = "f16"`)
+	seen[variant(ViewOptions{View: rules})] = 4
+	if len(seen) != 5 {
+		t.Errorf("of 5 views %d are told apart", len(seen))
+	}
+}
+
 // TestServeRefuses has command lines that must not serve.
 func TestServeRefuses(t *testing.T) {
 	source, other := file(t, "a.safetensors"), file(t, "a.safetensors")
