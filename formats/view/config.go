@@ -87,15 +87,17 @@ func (d *deriving) truth(nodes []*node) func(key string, value json.Token) (stri
 	}
 }
 
-// cameApart reports whether tensors that were tied in the source are two in the view.
+// cameApart reports whether two tensors that were tied in the source are not in the view. What
+// is made of one tensor, as q, k and v of a fused projection, was not.
 func cameApart(nodes []*node) bool {
-	made := map[*checkpoint.Tensor]string{}
+	made := map[*checkpoint.Tensor]string{} // of each in the source, all that is made of it
 	for _, n := range nodes {
-		of := n.of.Canonical()
-		if before, ok := made[of]; ok && before != n.made {
+		made[n.of] += n.made + "\n"
+	}
+	for t, what := range made {
+		if first, ok := made[t.Canonical()]; ok && first != what {
 			return true
 		}
-		made[of] = n.made
 	}
 	return false
 }

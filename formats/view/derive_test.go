@@ -124,6 +124,34 @@ func TestDeriveErrors(t *testing.T) {
 	}
 }
 
+// TestCameApart has what config.json says of embeddings that are tied in the source.
+func TestCameApart(t *testing.T) {
+	for _, c := range []struct {
+		rules string
+		apart bool
+	}{
+		{"cast.to = 'bf16'", false},
+		{"cast = {to = 'bf16', keep = ['head.*']}", true},
+		{"select.exclude = ['head.*']\ncast.to = 'bf16'", false},
+		{"[[tensor]]\nfrom = 'emb.w'\nto = ['q', 'k']\ndo = ['chunk 0 2']", true}, // and head.w is whole
+		{"[[tensor]]\nfrom = 'qkv.w'\nto = ['q', 'k']\ndo = ['chunk 0 2']", false},
+	} {
+		m := shards("emb.w:4f head.w:4f=emb.w qkv.w:6f")
+		m.Files = []checkpoint.File{{Path: "config.json", Source: source.NewMemory("config.json", segment.Literal(`{"tie_word_embeddings": true}`), nil)}}
+		p, err := New(m, ruled(t, c.rules))
+		if err != nil {
+			t.Errorf("%s: %v", c.rules, err)
+			continue
+		}
+		f := p.Shown.Files[0]
+		text := make([]byte, f.Size())
+		f.ReadAt(text, 0)
+		if says := strings.Contains(string(text), "false"); says != c.apart {
+			t.Errorf("%s: %s", c.rules, text)
+		}
+	}
+}
+
 // TestEdit changes values of a JSON text and not a byte more.
 func TestEdit(t *testing.T) {
 	m := shards("a.w:4f")
