@@ -1,6 +1,7 @@
 package view
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -101,19 +102,19 @@ func (d *deriving) rewrite() error {
 		return nil
 	}
 	var nodes []*node
-	var named []rules.Key
+	var given []rules.Key
 	index := map[string]int{}
 	for i, set := range d.plan.Sets {
 		index[set.Place()] = i
 		for _, n := range d.sets[i] {
 			nodes = append(nodes, n)
-			named = append(named, rules.Key{Name: n.key, Set: set.Place(), Array: n.array})
+			given = append(given, rules.Key{Name: n.key, Set: set.Place(), Array: n.array})
 		}
 		d.sets[i] = nil
 	}
 	if len(d.adapters) > 0 {
 		alone := rules.File{Renames: d.rules.Renames}
-		results, err := alone.Apply(named, environment{d})
+		results, err := alone.Apply(given, environment{d})
 		if err != nil {
 			return err
 		}
@@ -121,7 +122,7 @@ func (d *deriving) rewrite() error {
 			d.renamed = append(d.renamed, adapter.Base{Key: r.Name, Set: r.Set, Array: r.Array})
 		}
 	}
-	results, err := d.rules.Apply(named, environment{d})
+	results, err := d.rules.Apply(given, environment{d})
 	if err != nil {
 		return err
 	}
@@ -133,7 +134,7 @@ func (d *deriving) rewrite() error {
 		at := index[r.Set]
 		n := d.result(r, nodes)
 		if d.rules.Explain {
-			n.why = whyOf(r, nodes, named)
+			n.why = whyOf(r, nodes, given)
 			for _, c := range r.Casts {
 				d.plan.Casts = append(d.plan.Casts, Casting{d.plan.Sets[at].Qualify(n.key), c.From, c.To})
 			}
@@ -286,27 +287,27 @@ func (d *deriving) selectKeys() error {
 	}
 	left := make([][]*node, len(d.sets))
 	some := false
-	d.each(func(set Set, n *node) error {
-		i := slices.IndexFunc(d.plan.Sets, func(s Set) bool { return s.Set == set.Set })
-		switch {
-		case !include.takes(set, n.key):
-			d.gone(set, n, include.globs[0].Pos, "nothing includes it")
-		case exclude.some() && exclude.takes(set, n.key):
-			if d.rules.Explain {
-				d.gone(set, n, exclude.of(set, n.key), "excluded")
+	for i, set := range d.plan.Sets {
+		for _, n := range d.sets[i] {
+			switch {
+			case !include.takes(set, n.key):
+				d.gone(set, n, include.globs[0].Pos, "nothing includes it")
+			case exclude.some() && exclude.takes(set, n.key):
+				if d.rules.Explain {
+					d.gone(set, n, exclude.of(set, n.key), "excluded")
+				}
+			default:
+				left[i], some = append(left[i], n), true
 			}
-		default:
-			left[i], some = append(left[i], n), true
 		}
-		return nil
-	})
+	}
 	for _, p := range []picked{include, exclude} {
 		if err := d.unused(p); err != nil {
 			return err
 		}
 	}
 	if !some {
-		return fmt.Errorf("include and exclude leave no tensor")
+		return errors.New("include and exclude leave no tensor")
 	}
 	d.sets = left
 	return nil

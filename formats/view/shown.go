@@ -13,7 +13,7 @@ import (
 // shown makes the model of what was derived, and the files of its views.
 func (d *deriving) shown() error {
 	model := *d.plan.Model
-	model.Dir, model.Sets = nil, nil
+	model.Sets = nil
 	for i, nodes := range d.sets {
 		planned := &d.plan.Sets[i]
 		set, err := d.set(*planned, nodes)
