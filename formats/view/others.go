@@ -3,6 +3,7 @@ package view
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -199,14 +200,15 @@ func (e environment) Dequantize(place string, parts []rules.Key, to checkpoint.D
 	return groups[0].Array, nil
 }
 
-// unmerged is an error for an adapter of which a step of a rule has taken a part alone.
+// unmerged is an error for an adapter that steps of rules have asked for, and of which they
+// have not taken everything.
 func (d *deriving) unmerged() error {
 	for _, s := range d.rules.Sources {
 		a := d.adapters[s.Name]
-		if a == nil || len(a.used) == 0 {
+		if a == nil || a.merges == nil {
 			continue
 		}
-		for name := range a.merges {
+		for _, name := range slices.Sorted(maps.Keys(a.merges)) {
 			if !a.used[name] {
 				return fault(s.Pos, "the adapter changes %.200q, which no step merges", name)
 			}
