@@ -43,12 +43,7 @@ func (f *finder) fourBit(key string) error {
 	if err != nil {
 		return err
 	}
-	dtype := checkpoint.Invalid
-	for _, d := range results {
-		if d.Torch() == state.DType {
-			dtype = d
-		}
-	}
+	dtype := resultNamed(state.DType)
 	size, err := checkpoint.ByteSize(dtype, state.Shape)
 	if dtype == checkpoint.Invalid || err != nil || state.BlockSize < 1 || state.BlockSize > 1<<20 || len(state.Shape) == 0 {
 		return fmt.Errorf("%.200q says dtype %.40q, shape %.100s and blocks of %d, which is no weight", stateKey, state.DType, checkpoint.ShapeText(state.Shape), state.BlockSize)

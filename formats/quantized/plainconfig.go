@@ -14,11 +14,8 @@ import (
 // model, and with that dtype under the name that is there, or else "torch_dtype". Everything else is
 // kept, byte for byte.
 func PlainConfig(config []byte, to checkpoint.DType) ([]byte, error) {
-	s, err := readSettings(config)
+	to, err := PlainDType(config, to)
 	if err != nil {
-		return nil, err
-	}
-	if to, err = s.result(to); err != nil {
 		return nil, err
 	}
 	root, err := readObject(config)

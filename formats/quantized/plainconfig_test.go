@@ -71,3 +71,33 @@ func FuzzPlainConfig(f *testing.F) {
 		}
 	})
 }
+
+// TestPlainDType asks for the dtype that configurations name, wherever they do.
+func TestPlainDType(t *testing.T) {
+	for _, c := range []struct {
+		config string
+		to     checkpoint.DType
+		want   checkpoint.DType // Invalid is an error
+	}{
+		{"", checkpoint.Invalid, checkpoint.BF16},
+		{"", checkpoint.F16, checkpoint.F16},
+		{"", checkpoint.F64, checkpoint.Invalid},
+		{`{}`, checkpoint.Invalid, checkpoint.BF16},
+		{`{"torch_dtype": "float16"}`, checkpoint.Invalid, checkpoint.F16},
+		{`{"torch_dtype": "float16", "dtype": "torch.float32"}`, checkpoint.Invalid, checkpoint.F32},
+		{`{"torch_dtype": "float16"}`, checkpoint.F32, checkpoint.F32},
+		{`{"dtype": "auto"}`, checkpoint.Invalid, checkpoint.BF16},
+		{`{"text_config": {"dtype": "float16"}}`, checkpoint.Invalid, checkpoint.F16},
+		{`{"dtype": "float64"}`, checkpoint.Invalid, checkpoint.Invalid},
+		{`[]`, checkpoint.Invalid, checkpoint.Invalid},
+	} {
+		var config []byte
+		if c.config != "" {
+			config = []byte(c.config)
+		}
+		got, err := PlainDType(config, c.to)
+		if got != c.want || (err == nil) != (c.want != checkpoint.Invalid) {
+			t.Errorf("%s beside %s: %s, %v", c.config, c.to, got, err)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package quantized
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"wfs/formats/checkpoint"
@@ -62,11 +63,7 @@ func readSettings(config []byte) (*settings, error) {
 		}
 	}
 	s.named = strings.TrimPrefix(s.named, "torch.")
-	for _, d := range results {
-		if d.Torch() == s.named {
-			s.dtype = d
-		}
-	}
+	s.dtype = resultNamed(s.named)
 	if s.fields == nil {
 		return s, nil
 	}
@@ -87,7 +84,27 @@ var dtypeNames = []string{"dtype", "torch_dtype"}
 // results are the dtypes of a plain weight.
 var results = []checkpoint.DType{checkpoint.BF16, checkpoint.F16, checkpoint.F32}
 
-// result is the dtype of plain weights: to, or the model's own, or bfloat16.
+// resultNamed is the one of them that torch calls so, or Invalid.
+func resultNamed(name string) checkpoint.DType {
+	for _, d := range results {
+		if d.Torch() == name {
+			return d
+		}
+	}
+	return checkpoint.Invalid
+}
+
+// PlainDType is the dtype of the plain weights of Find: to, or, where that is Invalid, the one
+// that a config.json names, or else bfloat16. config may be nil.
+func PlainDType(config []byte, to checkpoint.DType) (checkpoint.DType, error) {
+	s, err := readSettings(config)
+	if err != nil {
+		return checkpoint.Invalid, err
+	}
+	return s.result(to)
+}
+
+// result is PlainDType.
 func (s *settings) result(to checkpoint.DType) (checkpoint.DType, error) {
 	if to == checkpoint.Invalid {
 		switch {
@@ -96,26 +113,24 @@ func (s *settings) result(to checkpoint.DType) (checkpoint.DType, error) {
 		case s.named == "" || s.named == "auto":
 			return checkpoint.BF16, nil
 		}
-		return 0, fmt.Errorf("config.json says dtype %.100q, and weights are dequantized to bf16, f16 or f32: say which", s.named)
+		return checkpoint.Invalid, fmt.Errorf("config.json says dtype %.100q, and weights are dequantized to bf16, f16 or f32: say which", s.named)
 	}
-	for _, d := range results {
-		if d == to {
-			return to, nil
-		}
+	if slices.Contains(results, to) {
+		return to, nil
 	}
-	return 0, fmt.Errorf("weights are dequantized to BF16, F16 or F32, and not to %s", to)
+	return checkpoint.Invalid, fmt.Errorf("weights are dequantized to BF16, F16 or F32, and not to %s", to)
 }
 
 // text is a member of the quantization_config that is a string, in lower case.
 func (s *settings) text(name, otherwise string) (string, error) {
-	return member(s.fields, name, otherwise, func(v string) string { return strings.ToLower(v) })
+	return member(s.fields, name, otherwise, strings.ToLower)
 }
 
 // number is a member that is an integer, under one of several names.
 func (s *settings) number(otherwise int64, names ...string) (int64, error) {
 	for _, name := range names {
 		if said(s.fields, name) {
-			return member(s.fields, name, otherwise, func(v int64) int64 { return v })
+			return member(s.fields, name, otherwise, nil)
 		}
 	}
 	return otherwise, nil

@@ -1,7 +1,6 @@
 package view
 
 import (
-	"encoding/json"
 	"slices"
 
 	"wfs/formats/checkpoint"
@@ -27,9 +26,9 @@ func (d *deriving) dequantize() error {
 			return fault(d.rules.Dequantize.Pos, "%v", err)
 		}
 		count += len(groups)
-		to := wanted
-		if to == checkpoint.Invalid {
-			to = dtypeOf(config)
+		to, err := quantized.PlainDType(config, wanted)
+		if err != nil {
+			return fault(d.rules.Dequantize.Pos, "%v", err)
 		}
 		for _, n := range d.sets[i] {
 			if from := n.array.DType; from.Bits() == 0 && ops.Casts(from, to) {
@@ -85,20 +84,4 @@ func (d *deriving) groups(i int, config []byte, to checkpoint.DType) ([]quantize
 	}
 	d.sets[i] = slices.DeleteFunc(nodes, func(n *node) bool { return n == nil })
 	return groups, nil
-}
-
-// dtypeOf is the dtype that a configuration of transformers says its weights have, or BF16.
-func dtypeOf(config []byte) checkpoint.DType {
-	var c struct {
-		Old string `json:"torch_dtype"`
-		New string `json:"dtype"`
-	}
-	if json.Unmarshal(config, &c) == nil {
-		for _, dtype := range []checkpoint.DType{checkpoint.F32, checkpoint.F16, checkpoint.BF16} {
-			if c.New == dtype.Torch() || c.New == "" && c.Old == dtype.Torch() {
-				return dtype
-			}
-		}
-	}
-	return checkpoint.BF16
 }
