@@ -15,7 +15,6 @@ type arithmetic struct {
 	difference arith // acc + (x−y)·p
 	blend      arith // acc·p + x·q
 	scale      arith // acc·p
-	divide     arith // acc/p
 	nearswap   arith // see Nearswap, with p for t
 	beyond     arith // acc, or a NaN of its sign where |acc| > p
 }
@@ -30,7 +29,6 @@ var inGo = arithmetic{
 	difference: each(func(a, x, y, p, _ float32) float32 { return a + float32((x-y)*p) }),
 	blend:      each(func(a, x, _, p, q float32) float32 { return float32(a*p) + float32(x*q) }),
 	scale:      each(func(a, _, _, p, _ float32) float32 { return a * p }),
-	divide:     each(func(a, _, _, p, _ float32) float32 { return a / p }),
 	nearswap: each(func(a, x, _, p, _ float32) float32 {
 		w := min(max(float32(1/max(float32(math.Abs(float64(a-x))), 1e-6)*p), 0), 1)
 		return float32(w*x) + float32((1-w)*a)

@@ -24,9 +24,6 @@ func blendAVX2(acc, x, y *byte, n int, p, q float32)
 func scaleAVX2(acc, x, y *byte, n int, p, q float32)
 
 //go:noescape
-func divideAVX2(acc, x, y *byte, n int, p, q float32)
-
-//go:noescape
 func nearswapAVX2(acc, x, y *byte, n int, p, q float32)
 
 //go:noescape
@@ -78,7 +75,6 @@ func vectors() arithmetic {
 	return arithmetic{
 		add: vector(addAVX2, inGo.add), near: vector(nearAVX2, inGo.near), far: vector(farAVX2, inGo.far),
 		mean: vector(meanAVX2, inGo.mean), difference: vector(differenceAVX2, inGo.difference), blend: vector(blendAVX2, inGo.blend),
-		scale: vector(scaleAVX2, inGo.scale), divide: vector(divideAVX2, inGo.divide), nearswap: vector(nearswapAVX2, inGo.nearswap),
-		beyond: vector(beyondAVX2, inGo.beyond),
+		scale: vector(scaleAVX2, inGo.scale), nearswap: vector(nearswapAVX2, inGo.nearswap), beyond: vector(beyondAVX2, inGo.beyond),
 	}
 }

@@ -113,15 +113,6 @@ loop:
 	VMULPS Y15, Y1, Y1
 	NEXT
 
-// func divideAVX2(acc, x, y *byte, n int, p, q float32)
-TEXT ·divideAVX2(SB), NOSPLIT, $0-40
-	ARGUMENTS
-loop:
-	ACC
-	VDIVPS Y15, Y0, Y0
-	VDIVPS Y15, Y1, Y1
-	NEXT
-
 DATA swap<>+0(SB)/4, $0x7fffffff
 DATA swap<>+4(SB)/4, $0x358637bd // 1e-6
 DATA swap<>+8(SB)/4, $0x3f800000 // 1

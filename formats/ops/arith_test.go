@@ -21,7 +21,7 @@ import (
 func arithmeticOf(a, b *arithmetic) map[string][2]arith {
 	return map[string][2]arith{
 		"add": {a.add, b.add}, "near": {a.near, b.near}, "far": {a.far, b.far}, "mean": {a.mean, b.mean}, "difference": {a.difference, b.difference},
-		"blend": {a.blend, b.blend}, "scale": {a.scale, b.scale}, "divide": {a.divide, b.divide}, "nearswap": {a.nearswap, b.nearswap},
+		"blend": {a.blend, b.blend}, "scale": {a.scale, b.scale}, "nearswap": {a.nearswap, b.nearswap},
 		"beyond": {a.beyond, b.beyond},
 	}
 }
@@ -172,7 +172,7 @@ func TestArithmetic(t *testing.T) {
 				}{
 					"scale":     {func() (Array, error) { return Scale(a, 0.3) }, func(x, _, _ float32) float32 { return x * 0.3 }},
 					"add":       {func() (Array, error) { return Add(a, b, 0.7) }, func(x, y, _ float32) float32 { return fma32(y, 0.7, x) }},
-					"sub":       {func() (Array, error) { return Sub(a, b) }, func(x, y, _ float32) float32 { return x - y }},
+					"sub":       {func() (Array, error) { return Add(a, b, -1) }, func(x, y, _ float32) float32 { return x - y }},
 					"lerp 0.3":  {func() (Array, error) { return Lerp(a, b, 0.3) }, func(x, y, _ float32) float32 { return fma32(0.3, y-x, x) }},
 					"lerp 0.75": {func() (Array, error) { return Lerp(a, b, 0.75) }, func(x, y, _ float32) float32 { return fma32(-0.25, y-x, y) }},
 					"lerp 1":    {func() (Array, error) { return Lerp(a, b, 1) }, func(_, y, _ float32) float32 { return y }},
@@ -181,18 +181,14 @@ func TestArithmetic(t *testing.T) {
 						return m + (z-m)/3
 					}},
 					"difference": {func() (Array, error) { return AddDifference(a, b, c, 0.5) }, func(x, y, z float32) float32 { return x + (y-z)*0.5 }},
-					"linear": {func() (Array, error) { return Linear([]float64{0.25, 0.5, 3}, true, a, b, c) }, func(x, y, z float32) float32 {
-						return fma32(z, 3, fma32(y, 0.5, x*0.25)) / 3.75
+					"linear": {func() (Array, error) { return linear([]float64{0.25, 0.5, 3}, a, b, c) }, func(x, y, z float32) float32 {
+						return fma32(z, 3, fma32(y, 0.5, x*0.25))
 					}},
-					"scale and add": {func() (Array, error) {
-						s, err := Scale(a, 0.25)
-						if err == nil {
-							s, err = Add(s, b, 0.1)
-						}
-						return s, err
-					}, func(x, y, _ float32) float32 { return fma32(y, 0.1, x*0.25) }},
+					"linear of 2": {func() (Array, error) { return linear([]float64{0.25, 0.1}, a, b) }, func(x, y, _ float32) float32 {
+						return fma32(y, 0.1, x*0.25)
+					}},
 					"of results": {func() (Array, error) {
-						s, err := Sub(a, b)
+						s, err := Add(a, b, -1)
 						u, err2 := Lerp(b, c, 0.25)
 						if err != nil || err2 != nil {
 							return s, fmt.Errorf("%v, %v", err, err2)
@@ -218,7 +214,16 @@ func TestArithmetic(t *testing.T) {
 	}
 }
 
-// TestSignsOfZeros adds what was scaled, and what Linear adds.
+// linear is the sum of arrays, each times its weight, as rules have it: scaled, then added to.
+func linear(weights []float64, parts ...Array) (Array, error) {
+	a, err := Scale(parts[0], weights[0])
+	for i := 1; i < len(parts) && err == nil; i++ {
+		a, err = Add(a, parts[i], weights[i])
+	}
+	return a, err
+}
+
+// TestSignsOfZeros scales, and adds to what was scaled.
 func TestSignsOfZeros(t *testing.T) {
 	zero := Array{DType: checkpoint.F32, Shape: []int64{1}, Data: segment.Literal("\x00\x00\x00\x80")}
 	scaled, err := Scale(zero, 0.5)
@@ -229,12 +234,8 @@ func TestSignsOfZeros(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	linear, err := Linear([]float64{0.5, 0.5}, false, zero, zero)
-	if err != nil {
-		t.Fatal(err)
-	}
 	rng := rand.New(rand.NewPCG(1, 1))
-	for name, a := range map[string]Array{"scaled": scaled, "added": added, "linear": linear} {
+	for name, a := range map[string]Array{"scaled": scaled, "added": added} {
 		if got := math.Signbit(float64(wholeOf(t, rng, a)[0])); got != (name == "scaled") {
 			t.Errorf("%s: a zero below zero is %v", name, got)
 		}
@@ -454,7 +455,8 @@ func TestArithmeticRefuses(t *testing.T) {
 		"scale 2^61 numbers":   one(Scale(huge, 1)),
 		"add another shape":    one(Add(a, b, 1)),
 		"add integers":         one(Add(a, ints, 1)),
-		"sub what is short":    one(Sub(a, short)),
+		"add what is short":    one(Add(a, short, -1)),
+		"difference of shapes": one(AddDifference(a, a, b, 1)),
 		"lerp another shape":   one(Lerp(a, b, 0.5)),
 		"lerp to infinity":     one(Lerp(a, a, math.Inf(1))),
 		"nearswap below 0":     one(Nearswap(a, a, -1)),
@@ -462,13 +464,6 @@ func TestArithmeticRefuses(t *testing.T) {
 		"mean of nothing":      one(Mean()),
 		"mean of shapes":       one(Mean(a, b)),
 		"mean of integers":     one(Mean(ints)),
-		"linear of nothing":    one(Linear(nil, true)),
-		"linear, weights":      one(Linear([]float64{1}, true, a, a)),
-		"linear, sum 0":        one(Linear([]float64{1, -1}, true, a, a)),
-		"linear, sum infinite": one(Linear([]float64{3e38, 3e38}, true, a, a)),
-		"tasks, weights":       one(TaskArithmetic(a, []float64{1}, false, 1)),
-		"tasks, lambda":        one(TaskArithmetic(a, []float64{1}, false, math.NaN(), a)),
-		"tasks, shapes":        one(TaskArithmetic(a, []float64{1}, false, 1, b)),
 		"slerp, shapes":        one(Slerp(a, b, 0.5)),
 		"slerp, integers":      one(Slerp(a, ints, 0.5)),
 		"slerp by NaN":         one(Slerp(a, a, math.NaN())),

@@ -124,8 +124,8 @@ func BenchmarkMerge(b *testing.B) {
 		of   func() (Array, error)
 	}{
 		{"scale", func() (Array, error) { return Scale(x, 0.5) }},
-		{"linear of 2", func() (Array, error) { return Linear([]float64{0.3, 0.7}, true, x, y) }},
-		{"linear of 3", func() (Array, error) { return Linear([]float64{0.3, 0.7, 0.1}, true, x, y, z) }},
+		{"linear of 2", func() (Array, error) { return linear([]float64{0.3, 0.7}, x, y) }},
+		{"linear of 3", func() (Array, error) { return linear([]float64{0.3, 0.7, 0.1}, x, y, z) }},
 		{"lerp", func() (Array, error) { return Lerp(x, y, 0.3) }},
 		{"difference", func() (Array, error) { return AddDifference(x, y, z, 1) }},
 		{"mean of 3", func() (Array, error) { return Mean(x, y, z) }},

@@ -6,7 +6,7 @@
 // elements are looked for: a movement of a movement is one gather (segment.Layout), and what
 // was cast, or computed element by element, is moved before that. Nothing is held but Bands.
 //
-// Scale, Add, Linear, Mean and the others compute with arrays of one shape and of any dtypes
+// Scale, Add, Lerp, Mean and the others compute with arrays of one shape and of any dtypes
 // that Cast has. They do so in float32; so are the results, which whoever ends a chain of
 // operations rounds once, by Array.To. Weights are rounded to float32, and a float64 is rounded
 // to it first. What is added to a result is a step more of it (fold.go): memory does not

@@ -51,12 +51,15 @@ func ExamplePermute() {
 }
 
 // Three tenths of a model, and seven of another.
-func ExampleLinear() {
+func ExampleAdd() {
 	a, err := ops.Transpose(numbered(2, 3))
 	if err != nil {
 		panic(err)
 	}
-	sum, err := ops.Linear([]float64{3, 7}, true, a, numbered(3, 2))
+	sum, err := ops.Scale(a, 0.3)
+	if err == nil {
+		sum, err = ops.Add(sum, numbered(3, 2), 0.7)
+	}
 	if err != nil {
 		panic(err)
 	}

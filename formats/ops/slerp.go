@@ -27,7 +27,7 @@ func SlerpRows(a, b Array, t float64) (Array, error) {
 }
 
 func slerp(a, b Array, t float64, rows bool) (Array, error) {
-	if err := finiteWeights(t); err != nil {
+	if err := checkWeight(float32(t)); err != nil {
 		return Array{}, err
 	}
 	if !slices.Equal(a.Shape, b.Shape) {

@@ -31,7 +31,7 @@ func TestValues(t *testing.T) {
 		from, to, do string
 		want         ops.Array
 	}{
-		{"'w'", "'w'", "['scale 0.3', 'add b:w 0.7']", bf16(must(ops.Linear([]float64{0.3, 0.7}, false, half, other)))},
+		{"'w'", "'w'", "['scale 0.3', 'add b:w 0.7']", bf16(must(ops.Add(must(ops.Scale(half, 0.3)), other, 0.7)))},
 		{"'w'", "'w'", "['add b:w 2', 'transpose', 'scale 0.1']", bf16(must(ops.Scale(must(ops.Transpose(must(ops.Add(half, other, 2)))), 0.1)))},
 		{"'w'", "'w'", "['sub b:w 0.5', 'cast f32']", must(ops.Add(half, other, -0.5))},
 		{"'w'", "'w'", "['cast f32', 'lerp c:w 0.4']", must(ops.Lerp(must(half.To(checkpoint.F32)), c, 0.4))},

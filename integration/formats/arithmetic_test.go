@@ -121,7 +121,7 @@ func TestArithmetic(t *testing.T) {
 				one(j, a, err)
 			}
 			j := c.add("sub", mix[:2], shape)
-			a, err := ops.Sub(j.of[0], j.of[1])
+			a, err := ops.Add(j.of[0], j.of[1], -1)
 			one(j, a, err)
 			for _, to := range []float64{0, 0.3, 0.5, 0.9, 1} {
 				j = c.add("lerp", mix[:2], shape, to)
@@ -137,30 +137,19 @@ func TestArithmetic(t *testing.T) {
 			if mix[0] == mix[1] && mix[1] == mix[2] {
 				to = mix[0].String()
 			}
-			for _, weights := range [][]float64{{0.3, 0.5, 0.2}, {1, 1, 1}, {0.7, -0.4, 1.3}} {
-				for _, normalize := range []bool{true, false} {
-					numbers := append([]float64{0}, weights...)
-					if normalize {
-						numbers[0] = 1
+			for _, numbers := range [][]float64{{0, 0.3, 0.5, 0.2}, {0, 1, 1, 1}, {0, 0.7, -0.4, 1.3}, {1, 0.25, 0.5, 0.25}} { // the first says normalize
+				weights := numbers[1:]
+				j = c.add("linear", mix, shape, numbers...)
+				j.To = to
+				if a, err = ops.Scale(j.of[0], weights[0]); err == nil {
+					if a, err = ops.Add(a, j.of[1], weights[1]); err == nil {
+						a, err = ops.Add(a, j.of[2], weights[2])
 					}
-					j = c.add("linear", mix, shape, numbers...)
-					j.To = to
-					a, err = ops.Linear(weights, normalize, j.of...)
-					one(j, a, err)
-					if !normalize { // the same by a rule's steps
-						j = c.add("linear", mix, shape, numbers...)
-						j.To = to
-						if a, err = ops.Scale(j.of[0], weights[0]); err == nil {
-							if a, err = ops.Add(a, j.of[1], weights[1]); err == nil {
-								a, err = ops.Add(a, j.of[2], weights[2])
-							}
-						}
-						one(j, a, err)
-					}
-					j = c.add("task_arithmetic", mix, shape, append([]float64{numbers[0], 0.8}, weights[:2]...)...)
-					a, err = ops.TaskArithmetic(j.of[0], weights[:2], normalize, 0.8, j.of[1:]...)
-					one(j, a, err)
 				}
+				one(j, a, err)
+				j = c.add("task_arithmetic", mix[:2], shape, 0, 1, weights[0])
+				a, err = ops.AddDifference(j.of[0], j.of[1], j.of[0], weights[0])
+				one(j, a, err)
 			}
 		}
 		j := c.add("mean", []checkpoint.DType{f32, f32, f32, f32, f32, f32, f32}, shape)
