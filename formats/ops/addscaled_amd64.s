@@ -1,4 +1,5 @@
 #include "textflag.h"
+#include "bf16_amd64.h"
 
 // Each loop adds sixteen products. Product and sum are two instructions, because torch
 // rounds both.
@@ -48,38 +49,17 @@ loop:
 	VZEROUPPER
 	RET
 
-DATA bf16<>+0(SB)/4, $1
-DATA bf16<>+4(SB)/4, $0x7fff // half of the last bit of a bfloat16, less one
-DATA bf16<>+8(SB)/4, $0x0040 // makes its NaN quiet
-GLOBL bf16<>(SB), RODATA|NOPTR, $12
-
-// ROUND rounds eight float32 to the lower halves of x, as toBF16AVX2 does.
-#define ROUND(x, odd, nan, quiet) \
-	VPSRLD  $16, x, quiet; \
-	VCMPPS  $3, x, x, nan; \
-	VPAND   Y15, quiet, odd; \
-	VPADDD  Y14, x, x; \
-	VPOR    Y13, quiet, quiet; \
-	VPADDD  odd, x, x; \
-	VPSRLD  $16, x, x; \
-	VBLENDVPS nan, quiet, x, x
-
 // func addBF16AVX2(dst *byte, x *float32, n int, s float32)
 TEXT ·addBF16AVX2(SB), NOSPLIT, $0-28
 	ARGUMENTS
-	VPBROADCASTD bf16<>+0(SB), Y15
-	VPBROADCASTD bf16<>+4(SB), Y14
-	VPBROADCASTD bf16<>+8(SB), Y13
+	ROUNDING
 loop:
 	VPMOVZXWD (DI), Y0
 	VPMOVZXWD 16(DI), Y4
 	VPSLLD $16, Y0, Y0
 	VPSLLD $16, Y4, Y4
 	SUM
-	ROUND(Y0, Y1, Y2, Y3)
-	ROUND(Y4, Y5, Y6, Y7)
-	VPACKUSDW Y4, Y0, Y0
-	VPERMQ $0xd8, Y0, Y0 // the lanes were packed by themselves
+	ROUND
 	VMOVDQU Y0, (DI)
 	ADDQ $64, SI
 	ADDQ $32, DI

@@ -1,4 +1,5 @@
 #include "textflag.h"
+#include "bf16_amd64.h"
 
 // The casts. Each loop stores one to four registers of its output. Operands stand in Go's
 // order: the destination last.
@@ -70,34 +71,14 @@ loop:
 	VZEROUPPER
 	RET
 
-DATA constants<>+0(SB)/4, $1
-DATA constants<>+4(SB)/4, $0x7fff     // half of the last bit of a bfloat16, less one
-DATA constants<>+8(SB)/4, $0x0040     // makes its NaN quiet
-GLOBL constants<>(SB), RODATA|NOPTR, $12
-
-// BF16 rounds eight float32 at from to the lower halves of x. VCMPPS finds the NaNs.
-#define BF16(from, x, odd, nan, quiet) \
-	VMOVDQU from, x; \
-	VPSRLD  $16, x, quiet; \
-	VCMPPS  $3, x, x, nan; \
-	VPAND   Y15, quiet, odd; \
-	VPADDD  Y14, x, x; \
-	VPOR    Y13, quiet, quiet; \
-	VPADDD  odd, x, x; \
-	VPSRLD  $16, x, x; \
-	VBLENDVPS nan, quiet, x, x
-
 // func toBF16AVX2(dst, src *byte, n int)
 TEXT ·toBF16AVX2(SB), NOSPLIT, $0-24
 	ARGUMENTS
-	VPBROADCASTD constants<>+0(SB), Y15
-	VPBROADCASTD constants<>+4(SB), Y14
-	VPBROADCASTD constants<>+8(SB), Y13
+	ROUNDING
 loop:
-	BF16((SI), Y0, Y1, Y2, Y3)
-	BF16(32(SI), Y4, Y5, Y6, Y7)
-	VPACKUSDW Y4, Y0, Y0
-	VPERMQ $0xd8, Y0, Y0 // the lanes were packed by themselves
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y4
+	ROUND
 	VMOVDQU Y0, (DI)
 	ADDQ $64, SI
 	ADDQ $32, DI

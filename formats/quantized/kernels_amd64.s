@@ -32,51 +32,38 @@ DATA nibbles<>+0(SB)/8, $0x0f0f0f0f0f0f0f0f
 DATA nibbles<>+8(SB)/8, $0x0f0f0f0f0f0f0f0f
 GLOBL nibbles<>(SB), RODATA|NOPTR, $16
 
+// UNPACK splits bytes: X1 has their lower halves and X2 the upper ones, of which first comes first.
+#define UNPACK(first, second) \
+	MOVQ dst+0(FP), DI; \
+	MOVQ src+8(FP), SI; \
+	MOVQ n+16(FP), CX; \
+	VMOVDQU nibbles<>(SB), X15; \
+unpack: \
+	VMOVDQU (SI), X0; \
+	VPAND  X15, X0, X1; \
+	VPSRLW $4, X0, X2; \
+	VPAND  X15, X2, X2; \
+	VPUNPCKLBW second, first, X3; \
+	VPUNPCKHBW second, first, X4; \
+	VMOVDQU X3, (DI); \
+	VMOVDQU X4, 16(DI); \
+	ADDQ $16, SI; \
+	ADDQ $32, DI; \
+	SUBQ $16, CX; \
+	JNZ  unpack; \
+	RET
+
 // func unpack4AVX2(dst, src *byte, n int)
 //
 // n is the bytes of src, a multiple of 16; the lower half of each comes first.
 TEXT ·unpack4AVX2(SB), NOSPLIT, $0-24
-	MOVQ dst+0(FP), DI
-	MOVQ src+8(FP), SI
-	MOVQ n+16(FP), CX
-	VMOVDQU nibbles<>(SB), X15
-unpack:
-	VMOVDQU (SI), X0
-	VPAND  X15, X0, X1
-	VPSRLW $4, X0, X2
-	VPAND  X15, X2, X2
-	VPUNPCKLBW X2, X1, X3
-	VPUNPCKHBW X2, X1, X4
-	VMOVDQU X3, (DI)
-	VMOVDQU X4, 16(DI)
-	ADDQ $16, SI
-	ADDQ $32, DI
-	SUBQ $16, CX
-	JNZ  unpack
-	RET
+	UNPACK(X1, X2)
 
 // func unpack4HighAVX2(dst, src *byte, n int)
 //
 // It is unpack4AVX2 with the upper half of each byte first.
 TEXT ·unpack4HighAVX2(SB), NOSPLIT, $0-24
-	MOVQ dst+0(FP), DI
-	MOVQ src+8(FP), SI
-	MOVQ n+16(FP), CX
-	VMOVDQU nibbles<>(SB), X15
-unpack:
-	VMOVDQU (SI), X0
-	VPAND  X15, X0, X1
-	VPSRLW $4, X0, X2
-	VPAND  X15, X2, X2
-	VPUNPCKLBW X1, X2, X3
-	VPUNPCKHBW X1, X2, X4
-	VMOVDQU X3, (DI)
-	VMOVDQU X4, 16(DI)
-	ADDQ $16, SI
-	ADDQ $32, DI
-	SUBQ $16, CX
-	JNZ  unpack
-	RET
+	UNPACK(X2, X1)
 
 DATA order<>+0(SB)/4, $0
 DATA order<>+4(SB)/4, $4
