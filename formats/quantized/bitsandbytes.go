@@ -139,9 +139,9 @@ func (p *parts) state(key string) (*quantState, error) {
 	if t.Data.Size() > mostState {
 		return nil, fmt.Errorf("%.200q has %d bytes, more than wfs reads of a quant_state", key, t.Data.Size())
 	}
-	text := make([]byte, t.Data.Size())
-	if err := segment.ReadFull(t.Data, text, 0); err != nil {
-		return nil, fmt.Errorf("%.200q: %w", key, err)
+	text, err := readWhole(key, t)
+	if err != nil {
+		return nil, err
 	}
 	state := &quantState{}
 	if err := json.Unmarshal(text, state); err != nil {
@@ -204,9 +204,9 @@ func (f *finder) eightBit(base string) error {
 
 // readFloats reads a small tensor of float32.
 func readFloats(key string, t *checkpoint.Tensor) ([]float32, error) {
-	b := make([]byte, t.Data.Size())
-	if err := segment.ReadFull(t.Data, b, 0); err != nil {
-		return nil, fmt.Errorf("%.200q: %w", key, err)
+	b, err := readWhole(key, t)
+	if err != nil {
+		return nil, err
 	}
 	values := make([]float32, len(b)/4)
 	ops.Widen(values, b, t.DType)

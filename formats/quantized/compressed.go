@@ -152,8 +152,7 @@ func (w *scaledWeight) extent(args *weightArgs) (high, wide int64, err error) {
 		return 0, 0, fmt.Errorf("config.json says strategy %.100q of weights, which wfs does not know", strategy)
 	}
 	if !w.grid([]int64{high, wide}) && !(wide >= w.cols && w.channel(high)) {
-		want := append(slices.Clone(w.shape[:len(w.shape)-2]), ceil(w.rows, high), ceil(w.cols, wide))
-		return 0, 0, w.shaped(w.scaleKey, w.scale, want)
+		return 0, 0, w.shaped(w.scaleKey, w.scale, w.gridOf(high, wide))
 	}
 	return min(high, w.rows), min(wide, w.cols), nil
 }

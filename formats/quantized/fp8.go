@@ -104,11 +104,14 @@ func (w *scaledWeight) split(shape []int64) {
 	}
 }
 
+// gridOf is the shape of scales for blocks of a size.
+func (w *scaledWeight) gridOf(high, wide int64) []int64 {
+	return append(slices.Clone(w.shape[:len(w.shape)-2]), ceil(w.rows, high), ceil(w.cols, wide))
+}
+
 // grid reports whether the scales are those of blocks of a size.
 func (w *scaledWeight) grid(block []int64) bool {
-	n := len(w.shape)
-	want := append(slices.Clone(w.shape[:n-2]), ceil(w.rows, block[0]), ceil(w.cols, block[1]))
-	return slices.Equal(w.scale.Shape, want)
+	return slices.Equal(w.scale.Shape, w.gridOf(block[0], block[1]))
 }
 
 // mostMatrices is how many matrices of one tensor have ragged blocks.
@@ -119,8 +122,7 @@ func (w *scaledWeight) blocks(block []int64, what string) error {
 	high, wide := min(block[0], w.rows), min(block[1], w.cols)
 	if count, err := segment.Count(w.scale.Shape); err != nil || count != 1 || w.lead*ceil(w.rows, high)*ceil(w.cols, wide) != 1 {
 		if !w.grid(block) && !(wide == w.cols && w.channel(high)) {
-			want := append(slices.Clone(w.shape[:len(w.shape)-2]), ceil(w.rows, high), ceil(w.cols, wide))
-			return w.shaped(w.scaleKey, w.scale, want)
+			return w.shaped(w.scaleKey, w.scale, w.gridOf(high, wide))
 		}
 	}
 	table, err := scaleTable(w.scale, ceil(w.cols, wide))

@@ -186,9 +186,9 @@ func (p *parts) shapeOf(key string) ([]int64, error) {
 	if len(t.Shape) != 1 || t.Shape[0] < 1 || t.Shape[0] > 8 {
 		return nil, fmt.Errorf("%.200q is %s %s, and a shape is there", key, t.DType, checkpoint.ShapeText(t.Shape))
 	}
-	b := make([]byte, t.Data.Size())
-	if err := segment.ReadFull(t.Data, b, 0); err != nil {
-		return nil, fmt.Errorf("%.200q: %w", key, err)
+	b, err := readWhole(key, t)
+	if err != nil {
+		return nil, err
 	}
 	shape := make([]int64, t.Shape[0])
 	for i := range shape {
@@ -202,6 +202,15 @@ func (p *parts) shapeOf(key string) ([]int64, error) {
 		return nil, fmt.Errorf("%.200q: %w", key, err)
 	}
 	return shape, nil
+}
+
+// readWhole reads all of a small tensor.
+func readWhole(key string, t *checkpoint.Tensor) ([]byte, error) {
+	b := make([]byte, t.Data.Size())
+	if err := segment.ReadFull(t.Data, b, 0); err != nil {
+		return nil, fmt.Errorf("%.200q: %w", key, err)
+	}
+	return b, nil
 }
 
 // scalar reads a tensor of one float32.

@@ -1,6 +1,7 @@
 package quantized
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -16,11 +17,7 @@ func (f *finder) scaled(base string) error {
 	if _, ok := f.at[base+".weight_packed"]; ok {
 		return f.compressedPacked(base)
 	}
-	format := f.method
-	if format == "" || format == "fp8" {
-		format = "fp8"
-	}
-	p := f.group(format)
+	p := f.group(cmp.Or(f.method, "fp8"))
 	weight, err := p.need(key)
 	if err != nil {
 		return err
