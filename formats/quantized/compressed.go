@@ -193,9 +193,11 @@ func (f *finder) compressedFloats(p *parts, base string, args *weightArgs, t *ch
 // nvfp4 makes the group of a weight with a float8 for each 16 numbers, which is changed by what
 // stands for the whole tensor.
 func (w *scaledWeight) nvfp4(change func(float32) float32) error {
-	if w.cols%16 != 0 || !w.grid([]int64{1, 16}) {
-		want := append(slices.Clone(w.shape[:len(w.shape)-1]), w.cols/16)
-		return w.shaped(w.scaleKey, w.scale, want)
+	if w.cols%16 != 0 {
+		return fmt.Errorf("%.200q has %d columns, which do not divide into groups of 16", w.key, w.cols)
+	}
+	if err := w.shaped(w.scaleKey, w.scale, w.gridOf(1, 16)); err != nil {
+		return err
 	}
 	scales, err := floats(w.scale.Data, w.scale.DType, w.cols/16)
 	if err != nil {

@@ -154,6 +154,7 @@ func TestRefused(t *testing.T) {
 		{"fp8 without a scale", `{"quantization_config": {"quant_method": "fp8"}}`, []checkpoint.Entry{of("m.weight", f8, 3, 3)}, "no scale"},
 		{"a grid of other blocks", "", []checkpoint.Entry{of("m.weight", f8, 200, 200), of("m.weight_scale_inv", f32, 3, 2)}, "2, 2"},
 		{"blocks of no size", `{"quantization_config": {"quant_method": "fp8", "weight_block_size": [0, 128]}}`, []checkpoint.Entry{of("m.weight", f8, 200, 200), of("m.weight_scale_inv", f32, 2, 2)}, "weight_block_size"},
+		{"groups cut short", "", []checkpoint.Entry{of("m.weight", u8, 1, 12), of("m.weight_scale", f8, 1, 1), of("m.weight_scale_2", f32)}, "24 columns"},
 		{"a rotated weight", `{"quantization_config": {"quant_method": "compressed-tensors", "transform_config": {"a": 1}}}`,
 			[]checkpoint.Entry{of("m.weight_packed", i32, 2, 2)}, "transform_config"},
 		{"no scheme", `{"quantization_config": {"quant_method": "compressed-tensors"}}`, []checkpoint.Entry{of("m.weight_packed", i32, 2, 2)}, "config_groups"},
