@@ -142,7 +142,7 @@ func (fs *fileSystem) Open(_ <-chan struct{}, input *fuse.OpenIn, out *fuse.Open
 		o.once.Do(func() { o.err = fs.prepare(o) })
 		err := o.err
 		if err == nil {
-			err = n.File.Source.Verify()
+			err = o.verify(0, o.content.data.Size())
 		}
 		if err != nil {
 			drop(o)

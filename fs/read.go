@@ -58,7 +58,7 @@ func (fs *fileSystem) Read(_ <-chan struct{}, input *fuse.ReadIn, buf []byte) (f
 	// Most of what is read lies in the page cache of a local file system, where there is
 	// nothing to wait for. Elsewhere Verify alone may hang, also with bytes of our own.
 	if source.Instant(o.file.Source) {
-		if n, err := o.read(buf, input.Offset, fs.way(segment.ReadCached)); err == nil && o.file.Source.Verify() == nil {
+		if n, err := o.read(buf, input.Offset, fs.way(segment.ReadCached)); err == nil && o.verify(input.Offset, int64(n)) == nil {
 			fs.served(n, own, false)
 			return fuse.ReadResultData(buf[:n]), fuse.OK
 		}
@@ -71,7 +71,7 @@ func (fs *fileSystem) Read(_ <-chan struct{}, input *fuse.ReadIn, buf []byte) (f
 		}
 		var err error
 		if r.n, err = o.read((*r.buffer)[:size], offset, fs.way(segment.ReadUntil(ctx))); err == nil {
-			err = o.file.Source.Verify()
+			err = o.verify(offset, int64(r.n))
 		}
 		if err != nil {
 			r.Done()
@@ -119,6 +119,11 @@ func (o *openFile) read(p []byte, offset uint64, readAt segment.ReadFunc) (int, 
 		err = io.ErrUnexpectedEOF
 	}
 	return 0, err
+}
+
+// verify tells whether the source was changed before its n bytes at an offset were read.
+func (o *openFile) verify(offset uint64, n int64) error {
+	return source.VerifyRead(o.file.Source, o.content.data, int64(offset), n)
 }
 
 // panicked makes an error of a panic, which is a bug in a reader and still costs one

@@ -298,20 +298,6 @@ func unpacked(t *checkpoint.Tensor) *checkpoint.Tensor {
 // changed.
 func verifiedTensor(t *checkpoint.Tensor, src source.Source) *checkpoint.Tensor {
 	checked := *t
-	checked.Data = verifiedData{t.Data, src}
+	checked.Data = source.Verified(t.Data, src)
 	return &checked
-}
-
-type verifiedData struct {
-	segment.Data
-	source source.Source
-}
-
-// ReadAt implements io.ReaderAt.
-func (v verifiedData) ReadAt(p []byte, off int64) (int, error) {
-	n, err := v.Data.ReadAt(p, off)
-	if stale := v.source.Verify(); stale != nil {
-		return 0, stale
-	}
-	return n, err
 }

@@ -86,7 +86,7 @@ func Measure(ctx context.Context, plan *view.Plan, progress func(n int64)) (stat
 				t := tasks[i]
 				stat, err := m.measure(t.tensor)
 				if err == nil {
-					err = t.source.Verify()
+					err = source.VerifyRead(t.source, t.tensor.Data, 0, t.tensor.Data.Size())
 				}
 				if err != nil {
 					if !strings.HasPrefix(err.Error(), t.path) {

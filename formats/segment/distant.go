@@ -25,31 +25,11 @@ func IsDistant(r io.ReaderAt) bool {
 // Prefetch begins to fetch what n bytes of d from off on are read from, as far as they lie far
 // away as they are, and reports whether all of them do or are at hand.
 func Prefetch(d Data, off, n int64) bool {
-	for end := off + n; off < end; {
-		src, at, have := Origin(d, off)
+	return Origins(d, off, n, func(src io.ReaderAt, at, n int64) bool {
 		far, ok := src.(Distant)
-		if have <= 0 || !ok {
-			if have = literal(d, off); have <= 0 {
-				return false
-			}
-		}
-		have = min(have, end-off)
 		if ok {
-			far.Prefetch(at, have)
+			far.Prefetch(at, n)
 		}
-		off += have
-	}
-	return true
-}
-
-// literal is how many bytes from off on are held in memory.
-func literal(d Data, off int64) int64 {
-	if list, ok := d.(*List); ok {
-		part, begin := list.Part(off)
-		d, off = part, off-begin
-	}
-	if l, ok := d.(Literal); ok {
-		return l.Size() - off
-	}
-	return 0
+		return ok
+	})
 }

@@ -16,6 +16,21 @@ type group struct {
 	all             []Source
 	path            string // its own, "" for the first's
 	owns            bool   // it closes them
+	newest          time.Time
+	instant         bool
+}
+
+// grouped is a group of sources, of which there may be thousands: what is asked for with each
+// request is found once.
+func grouped(sources []Source) *group {
+	g := &group{all: sources, instant: true}
+	for _, s := range sources {
+		if at := s.ModTime(); at.After(g.newest) {
+			g.newest = at
+		}
+		g.instant = g.instant && Instant(s)
+	}
+	return g
 }
 
 // Group is the sources that something is made of, as one: it is as old as the newest of
@@ -31,13 +46,15 @@ func Group(sources ...Source) Source {
 	if len(all) == 1 {
 		return all[0]
 	}
-	return &group{all: all}
+	return grouped(all)
 }
 
 // Joined is a Group of what something by itself is made of, such as a directory of arrays. It
 // has that path, and closes its sources. There is one, at least.
 func Joined(path string, sources ...Source) Source {
-	return &group{all: sources, path: path, owns: true}
+	g := grouped(sources)
+	g.path, g.owns = path, true
+	return g
 }
 
 // Path implements Source.
@@ -57,10 +74,7 @@ func (g *group) Name() string {
 }
 
 // ModTime implements Source.
-func (g *group) ModTime() time.Time {
-	newest := slices.MaxFunc(g.all, func(a, b Source) int { return a.ModTime().Compare(b.ModTime()) })
-	return newest.ModTime()
-}
+func (g *group) ModTime() time.Time { return g.newest }
 
 // Identity implements Source.
 func (g *group) Identity() string {
@@ -94,9 +108,7 @@ func (g *group) Close() error {
 }
 
 // Instant implements PageCached.
-func (g *group) Instant() bool {
-	return !slices.ContainsFunc(g.all, func(s Source) bool { return !Instant(s) })
-}
+func (g *group) Instant() bool { return g.instant }
 
 // IsDistant reports whether bytes of a source, or of one of a group, are far away.
 func IsDistant(s Source) bool {

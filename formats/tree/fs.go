@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"wfs/formats/segment"
+	"wfs/formats/source"
 )
 
 var _ fs.FS = (*Tree)(nil)
@@ -31,13 +31,13 @@ func (t *Tree) Open(name string) (fs.File, error) {
 	}
 	data, err := n.File.Open()
 	if err == nil {
-		err = n.File.Source.Verify()
+		err = source.VerifyRead(n.File.Source, data, 0, data.Size())
 	}
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
 	}
 	f := &openFile{info: info, path: name}
-	f.SectionReader = io.NewSectionReader(verified{data, n.File}, 0, data.Size())
+	f.SectionReader = io.NewSectionReader(source.Verified(data, n.File.Source), 0, data.Size())
 	return f, nil
 }
 
@@ -59,22 +59,6 @@ func (t *Tree) Find(name string) (n Node, found bool) {
 }
 
 func (t *Tree) info(name string, n Node) info { return info{name, n, t.ModTime} }
-
-// verified is the bytes of a file, of which none is handed out that was read while its
-// source changed.
-type verified struct {
-	segment.Data
-	file *File
-}
-
-// ReadAt implements io.ReaderAt.
-func (v verified) ReadAt(p []byte, off int64) (int, error) {
-	n, err := v.Data.ReadAt(p, off)
-	if stale := v.file.Source.Verify(); stale != nil {
-		return 0, stale
-	}
-	return n, err
-}
 
 // info implements fs.FileInfo and, with the few things that a directory says, fs.DirEntry.
 type info struct {
