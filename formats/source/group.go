@@ -38,8 +38,10 @@ func grouped(sources []Source) *group {
 // one source it is that source.
 func Group(sources ...Source) Source {
 	var all []Source
+	seen := map[Source]bool{} // sources has one for each tensor
 	for _, s := range sources {
-		if !slices.Contains(all, s) {
+		if !seen[s] {
+			seen[s] = true
 			all = append(all, s)
 		}
 	}

@@ -124,9 +124,6 @@ func shardOf(planned Set, nodes []*node) *checkpoint.Checkpoint {
 	for _, n := range nodes {
 		used = append(used, n.sources...)
 		in[n.shard] = true
-		if len(used) > 64 { // most are the same
-			used = unique(used)
-		}
 	}
 	first, metadata := planned.Shards[0], map[string]string{}
 	for i, s := range slices.Backward(planned.Shards) {
