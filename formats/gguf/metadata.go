@@ -193,33 +193,30 @@ func (c *cursor) array(room *uint64) (any, error) {
 		return nil, fmt.Errorf("it is an array that claims %d elements in %d bytes", count, c.left())
 	}
 	a := array{Type: typeNames[kind], Count: count, Head: []any{}}
-	for i := range count {
-		if i < arrayHead && kind == typeString {
-			v, err := c.long(elementLen, room)
-			if err != nil {
-				return nil, err
-			}
-			a.Head = append(a.Head, v)
-			continue
-		}
+	for range min(count, arrayHead) {
+		var v any
 		if kind == typeString {
-			length, err := c.u64("a text")
-			if err == nil {
-				err = c.skip(length, "a text")
-			}
-			if err != nil {
-				return nil, err
-			}
-			continue
+			v, err = c.long(elementLen, room)
+		} else {
+			v, err = c.value(kind, room)
 		}
-		if i == arrayHead {
-			return a, c.skip((count-i)*width, "an array")
-		}
-		b, err := c.take(width, "a number")
 		if err != nil {
 			return nil, err
 		}
-		a.Head = append(a.Head, c.scalar(kind, b))
+		a.Head = append(a.Head, v)
+	}
+	rest := count - uint64(len(a.Head))
+	if kind != typeString {
+		return a, c.skip(rest*width, "an array")
+	}
+	for range rest {
+		length, err := c.u64("a text")
+		if err == nil {
+			err = c.skip(length, "a text")
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
 	return a, nil
 }

@@ -1,6 +1,7 @@
 package gguf
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -252,13 +253,7 @@ func arranged(out *checkpoint.Checkpoint, infos []info, size, alignment int64) e
 		order = append(order, t)
 	}
 	slices.SortStableFunc(order, func(a, b *info) int {
-		switch {
-		case a.offset != b.offset && a.offset < b.offset:
-			return -1
-		case a.offset != b.offset:
-			return 1
-		}
-		return int(min(1, max(-1, a.size-b.size)))
+		return cmp.Or(cmp.Compare(a.offset, b.offset), cmp.Compare(a.size, b.size))
 	})
 	end, between := int64(0), int64(0)
 	last := ""

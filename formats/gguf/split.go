@@ -65,6 +65,9 @@ func openSplits(p checkpoint.Place, open checkpoint.OpenFile) (*checkpoint.Model
 	m.Sets = []*checkpoint.Set{{Index: "model.safetensors.index.json"}}
 	s := &splits{model: m, set: m.Sets[0], total: -1, in: map[string]string{}}
 	if err := s.open(p, open, first, no, count); err != nil {
+		if int64(len(s.set.Shards)) <= no { // it is not among those that m closes
+			first.Source.Close()
+		}
 		m.Close()
 		return nil, err
 	}
@@ -85,11 +88,9 @@ func (s *splits) open(p checkpoint.Place, open checkpoint.OpenFile, named *check
 	match := splitName.FindStringSubmatch(path.Base(p.Name))
 	where := source.Printable(named.Source.Path())
 	if n, _ := strconv.ParseInt(match[3], 10, 64); n != count {
-		named.Source.Close()
 		return fmt.Errorf("%s: it says that it is one of %d files, and its name that of %d", where, count, n)
 	}
 	if n, _ := strconv.ParseInt(match[2], 10, 64); n != no+1 {
-		named.Source.Close()
 		return fmt.Errorf("%s: it says that it is file %d of %d, and its name that it is %d", where, no+1, count, n)
 	}
 	for i := range count {
@@ -98,9 +99,6 @@ func (s *splits) open(p checkpoint.Place, open checkpoint.OpenFile, named *check
 			name := fmt.Sprintf("%s-%05d-of-%05d%s", match[1], i+1, count, match[4])
 			var err error
 			if part, err = open(p.Dir, path.Join(path.Dir(p.Name), name)); err != nil {
-				if i < no { // it is not among the shards yet
-					named.Source.Close()
-				}
 				if errors.Is(err, fs.ErrNotExist) {
 					err = fmt.Errorf("%s: %s, the file %d of the %d of the model, is missing", where, source.Printable(name), i+1, count)
 				}
@@ -108,9 +106,6 @@ func (s *splits) open(p checkpoint.Place, open checkpoint.OpenFile, named *check
 			}
 		}
 		if err := s.add(part, i, count); err != nil {
-			if i < no {
-				named.Source.Close()
-			}
 			return err
 		}
 	}
