@@ -90,8 +90,9 @@ func TestObjects(t *testing.T) {
 	if len(c.Files) != 1 || c.Files[0].Path != "chat_template.jinja" || string(segment.Head(c.Files[0], 99)) != "{% for m in messages %}{{ m }}\n{% endfor %}" {
 		t.Errorf("files %v", c.Files)
 	}
-	// A text of 1 MiB is cut, and a template with a name cannot leave its directory.
-	c, err = open(header(0, 3, text("long", strings.Repeat("é", 1<<19)), text("tokenizer.chat_template.tool_use", "{{ t }}"), text("tokenizer.chat_template.../x", "no")))
+	// A text of 1 MiB is cut, and a template with a name cannot leave its directory, or be named at length.
+	c, err = open(header(0, 4, text("long", strings.Repeat("é", 1<<19)), text("tokenizer.chat_template.tool_use", "{{ t }}"), text("tokenizer.chat_template.../x", "no"),
+		text("tokenizer.chat_template."+strings.Repeat("x", maxTemplateName+1), "no")))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -261,8 +261,11 @@ func (m metadata) kind(empty bool) (kind, note string) {
 
 const chatTemplate = "tokenizer.chat_template"
 
-// named is a chat template by the name that a user calls it.
-var named = regexp.MustCompile(`^` + regexp.QuoteMeta(chatTemplate) + `\.([A-Za-z0-9_-]{1,64})$`)
+// named is a chat template by the name that a user calls it, of maxTemplateName bytes at most. A
+// pattern that counted them would take half a millisecond of each start.
+var named = regexp.MustCompile(`^` + regexp.QuoteMeta(chatTemplate) + `\.([A-Za-z0-9_-]+)$`)
+
+const maxTemplateName = 64
 
 // templates are the chat templates of a file, as files with the names that transformers gives
 // them (transformers/utils/__init__.py, CHAT_TEMPLATE_FILE and CHAT_TEMPLATE_DIR). They are
@@ -273,7 +276,7 @@ func (m metadata) templates(src source.Source) (files []checkpoint.File) {
 		name := "chat_template.jinja"
 		if key != chatTemplate {
 			match := named.FindStringSubmatch(key)
-			if match == nil {
+			if match == nil || len(match[1]) > maxTemplateName {
 				continue
 			}
 			name = "additional_chat_templates/" + match[1] + ".jinja"

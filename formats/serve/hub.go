@@ -5,20 +5,19 @@ import (
 	"fmt"
 	"net/http"
 	"path"
-	"regexp"
 	"strings"
 	"time"
+
+	"wfs/formats/source/hub"
 )
 
 // The Hub's protocol, as huggingface_hub speaks it (file_download.py, get_hf_file_metadata;
 // hf_api.py, model_info, list_repo_tree, get_paths_info).
 
-// repositoryName is what the client takes for one (utils/_validators.py, validate_repo_id).
-var repositoryName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,94}[A-Za-z0-9_])?$`)
-
-// IsRepositoryName reports whether clients of the Hub can name a repository so.
+// IsRepositoryName reports whether clients of the Hub can name a repository so
+// (utils/_validators.py, validate_repo_id).
 func IsRepositoryName(name string) bool {
-	return repositoryName.MatchString(name) && !strings.Contains(name, "--") && !strings.Contains(name, "..") && !strings.HasSuffix(name, ".git")
+	return hub.IsWord(name) && !strings.Contains(name, "--") && !strings.Contains(name, "..") && !strings.HasSuffix(name, ".git")
 }
 
 func (s *site) hasRepository() bool { return IsRepositoryName(s.Name) }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"wfs/formats/source"
@@ -26,7 +27,11 @@ func TestNames(t *testing.T) {
 			t.Errorf("%s is %s, %v", s, got, err)
 		}
 	}
-	for _, s := range []string{"hf://", "hf:///x", "hf://a/../b", "hf://org/name@", "hf://org/na--me", "hf://o rg/name", "hf://org/name/../x", "hf://org/name/a//b", "https://x/y"} {
+	longest := strings.Repeat("a", maxWord)
+	if _, err := Parse("hf://" + longest + "/" + longest); err != nil {
+		t.Error(err)
+	}
+	for _, s := range []string{"hf://", "hf:///x", "hf://org/a" + longest, "hf://a" + longest + "/name", "hf://org/name.", "hf://-org/name", "hf://a/../b", "hf://org/name@", "hf://org/na--me", "hf://o rg/name", "hf://org/name/../x", "hf://org/name/a//b", "https://x/y"} {
 		if n, err := Parse(s); err == nil {
 			t.Errorf("%s is %+v", s, n)
 		}

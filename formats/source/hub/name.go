@@ -20,8 +20,15 @@ type Name struct {
 // special are revisions with slashes (huggingface_hub/hf_file_system.py, SPECIAL_REFS_REVISION_REGEX).
 var special = regexp.MustCompile(`^(refs/(?:convert/\w+|pr/\d+))(?:/|$)(.*)`)
 
-// word is a part of a repository's name (utils/_validators.py, validate_repo_id).
-var word = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,94}[A-Za-z0-9_])?$`)
+// word is a part of a repository's name, of maxWord bytes at most (utils/_validators.py,
+// validate_repo_id). A pattern that counted them would take long to compile, at each start.
+var word = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$`)
+
+const maxWord = 96
+
+// IsWord reports whether clients of the Hub take s for a part of a repository's name, that of an
+// organization or that below it, but for what they take for separators.
+func IsWord(s string) bool { return len(s) <= maxWord && word.MatchString(s) }
 
 // IsName reports whether a source is one of the Hub.
 func IsName(s string) bool { return strings.HasPrefix(s, scheme) }
@@ -64,7 +71,7 @@ func Parse(s string) (n Name, err error) {
 	if n.repo = repo; two {
 		n.repo = org + "/" + repo
 	}
-	if two && !word.MatchString(org) || !word.MatchString(repo) || strings.Contains(n.repo, "..") || strings.Contains(n.repo, "--") {
+	if two && !IsWord(org) || !IsWord(repo) || strings.Contains(n.repo, "..") || strings.Contains(n.repo, "--") {
 		return fail()
 	}
 	if n.Path != "" && (path.Clean("/"+n.Path) != "/"+n.Path) {
