@@ -55,6 +55,7 @@ type plain struct {
 // reads no tensor but the scalar alphas. An error is one line that begins with m.Path.
 func Open(m *checkpoint.Model, config []byte) (*Adapter, error) {
 	a := &Adapter{Name: m.Path}
+	a.cache.held.Limit = holds
 	if config != nil {
 		c, err := parseConfig(config)
 		if err != nil {

@@ -70,30 +70,17 @@ const (
 )
 
 // cache holds factors and norms by what they are of.
-type cache struct {
-	mu   sync.Mutex
-	held lru.Cache[any, float32]
-}
+type cache struct{ held lru.Shared[any, float32] }
 
 // keep returns what is held for key, or makes it. Two requests may make the same at once:
 // neither waits for the other, because one of them may want to give up.
 func (c *cache) keep(key any, make func() ([]float32, error)) ([]float32, error) {
-	c.mu.Lock()
-	f, ok := c.held.Get(key)
-	c.mu.Unlock()
-	if ok {
+	if f, ok := c.held.Get(key); ok {
 		return f, nil
 	}
 	f, err := make()
 	if err != nil {
 		return nil, err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if other, ok := c.held.Get(key); ok {
-		return other, nil
-	}
-	c.held.Put(key, f)
-	c.held.Shrink(holds)
-	return f, nil
+	return c.held.Put(key, f), nil
 }

@@ -86,7 +86,7 @@ func TestReadAhead(t *testing.T) {
 	packed := compress(t, flate.BestSpeed, data)
 	cached := func(s *Stream) (n int) {
 		for i := range s.size / blockSize {
-			if _, ok := s.cache.decoded.get(blockKey{s, i}); ok {
+			if _, ok := s.cache.decoded.Get(blockKey{s, i}); ok {
 				n++
 			}
 		}

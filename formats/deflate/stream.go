@@ -55,7 +55,7 @@ const (
 // Cache is what the streams of one mount keep between requests, within its bounds. It is
 // safe for concurrent use; nil keeps to each stream alone.
 type Cache struct {
-	decoded blockCache
+	decoded lru.Shared[blockKey, byte] // the blocks that were decoded lately
 	points  marked
 	idle    idleStreams
 	// ahead holds a token for each goroutine that decodes ahead of a reader.
@@ -63,33 +63,14 @@ type Cache struct {
 }
 
 // NewCache makes an empty Cache.
-func NewCache() *Cache { return &Cache{ahead: make(chan struct{}, runtime.GOMAXPROCS(0))} }
+func NewCache() *Cache {
+	return &Cache{decoded: lru.Shared[blockKey, byte]{Limit: cacheSize}, ahead: make(chan struct{}, runtime.GOMAXPROCS(0))}
+}
 
 // blockKey is a block of the output of a stream.
 type blockKey struct {
 	stream *Stream
 	index  int64
-}
-
-// blockCache is the blocks that were decoded lately.
-type blockCache struct {
-	mu     sync.Mutex
-	blocks lru.Cache[blockKey, byte]
-}
-
-func (c *blockCache) get(key blockKey) ([]byte, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.blocks.Get(key)
-}
-
-func (c *blockCache) put(key blockKey, block []byte) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if _, ok := c.blocks.Get(key); !ok {
-		c.blocks.Shrink(cacheSize - blockSize)
-		c.blocks.Put(key, block)
-	}
 }
 
 // Stream is the output of a deflate stream. It implements segment.Data and is safe for
@@ -155,12 +136,12 @@ func (s *Stream) ReadAt(p []byte, off int64) (int, error) {
 // block returns the index-th block of the output.
 func (s *Stream) block(index int64) ([]byte, error) {
 	key := blockKey{s, index}
-	if b, ok := s.cache.decoded.get(key); ok {
+	if b, ok := s.cache.decoded.Get(key); ok {
 		return b, nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if b, ok := s.cache.decoded.get(key); ok { // decoded meanwhile
+	if b, ok := s.cache.decoded.Get(key); ok { // decoded meanwhile
 		return b, nil
 	}
 	if err := s.seek(index * blockSize); err != nil {
@@ -182,7 +163,7 @@ func (s *Stream) block(index int64) ([]byte, error) {
 			continue
 		}
 		b := bytes.Clone(out)
-		s.cache.decoded.put(blockKey{s, i}, b)
+		s.cache.decoded.Put(blockKey{s, i}, b)
 		if i == index {
 			s.cache.idle.add(s)
 			return b, nil

@@ -178,7 +178,7 @@ func TestParallel(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if held := s.cache.decoded.blocks.Held(); held > cacheSize {
+	if held := s.cache.decoded.Held(); held > cacheSize {
 		t.Errorf("%d bytes are cached", held)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"sync"
 
 	"wfs/formats/checkpoint"
 	"wfs/formats/internal/lru"
@@ -134,6 +133,7 @@ func kept(length, direction []int64) (axis int, ok bool) {
 func norms(n int64, g, rows segment.Data) segment.Data {
 	length := rows.Size() / 4 / max(n, 1)
 	r := &normed{g: g, rows: newReduction(length, rows, nil), n: n, each: max(1, min(n, shortRow/4/max(length, 1)))}
+	r.known.Limit = min(normsKept, 4*r.each*mostKnown)
 	return &segment.Computed{N: n, Unit: 4, Make: r.fill}
 }
 
@@ -142,8 +142,7 @@ type normed struct {
 	rows    *reduction
 	n, each int64 // rows, and how many of them are kept together
 
-	mu    sync.Mutex
-	known lru.Cache[int64, byte]
+	known lru.Shared[int64, byte]
 }
 
 // normsKept is the bytes of numbers that are kept, of mostKnown blocks at most.
@@ -152,20 +151,13 @@ const normsKept = 4 << 20
 func (r *normed) fill(read segment.ReadFunc, dst []byte, first int64) error {
 	for len(dst) > 0 {
 		block, skip := first/r.each, first%r.each
-		r.mu.Lock()
 		numbers, ok := r.known.Get(block)
-		r.mu.Unlock()
 		if !ok {
 			var err error
 			if numbers, err = r.block(read, block*r.each, min(r.each, r.n-block*r.each)); err != nil {
 				return err
 			}
-			r.mu.Lock()
-			if _, ok := r.known.Get(block); !ok {
-				r.known.Put(block, numbers)
-				r.known.Shrink(min(normsKept, 4*r.each*mostKnown))
-			}
-			r.mu.Unlock()
+			r.known.Put(block, numbers)
 		}
 		k := copy(dst, numbers[4*skip:])
 		dst, first = dst[k:], first+int64(k/4)

@@ -7,8 +7,8 @@ import (
 )
 
 // Cache holds slices by a key, in the order of their last use. The zero value is
-// empty. It is not safe for concurrent use, because those who use it have more to count
-// under their lock.
+// empty. It is not safe for concurrent use, for those who have more to count under their
+// lock; others have a Shared.
 type Cache[K comparable, E any] struct {
 	held   int64               // bytes
 	items  map[K]*list.Element // of entry[K, E]

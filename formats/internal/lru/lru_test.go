@@ -23,3 +23,20 @@ func TestLRU(t *testing.T) {
 		t.Errorf("%d bytes held", c.Held())
 	}
 }
+
+func TestShared(t *testing.T) {
+	s := Shared[int, byte]{Limit: 25}
+	first := s.Put(1, make([]byte, 10))
+	if again := s.Put(1, make([]byte, 10)); &again[0] != &first[0] || s.Held() != 10 {
+		t.Errorf("the second of a key is kept: %d bytes held", s.Held())
+	}
+	s.Put(2, make([]byte, 10))
+	s.Get(1)
+	s.Put(3, make([]byte, 10))
+	if _, ok := s.Get(2); ok || s.Held() != 20 {
+		t.Errorf("%d bytes held", s.Held())
+	}
+	if got, ok := s.Get(1); !ok || &got[0] != &first[0] {
+		t.Error("what was used lately is gone")
+	}
+}

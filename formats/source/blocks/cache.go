@@ -1,6 +1,7 @@
 package blocks
 
 import (
+	"cmp"
 	"encoding/hex"
 	"os"
 	"path/filepath"
@@ -40,9 +41,7 @@ type Cache struct {
 
 	requests, fetched atomic.Int64
 
-	mu     sync.Mutex // never held while anything is read or written
-	memory lru.Cache[key, byte]
-
+	memory  lru.Shared[key, byte]
 	disk    slabs
 	writing sync.Mutex // guards what follows
 	written int64      // since the disk was looked at
@@ -62,13 +61,9 @@ const maxRequests = 32
 
 // New makes a cache. A directory that cannot be made is one that is done without: Warn is told.
 func New(opt Options) *Cache {
-	if opt.Memory == 0 {
-		opt.Memory = DefaultMemory
-	}
-	if opt.Disk == 0 {
-		opt.Disk = DefaultDisk
-	}
+	opt.Disk = cmp.Or(opt.Disk, DefaultDisk)
 	c := &Cache{opt: opt, slots: make(chan struct{}, maxRequests)}
+	c.memory.Limit = cmp.Or(opt.Memory, DefaultMemory)
 	if opt.Dir != "" {
 		c.disk.dir = filepath.Join(opt.Dir, "blocks")
 		if err := os.MkdirAll(c.disk.dir, 0o700); err != nil {
@@ -89,23 +84,6 @@ func (c *Cache) fail(err error) {
 	c.writing.Unlock()
 	if first && c.opt.Warn != nil {
 		c.opt.Warn(err)
-	}
-}
-
-// recall is a block that is in memory.
-func (c *Cache) recall(k key) ([]byte, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.memory.Get(k)
-}
-
-// keep puts a block into memory.
-func (c *Cache) keep(k key, data []byte) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if _, ok := c.memory.Get(k); !ok {
-		c.memory.Put(k, data)
-		c.memory.Shrink(c.opt.Memory)
 	}
 }
 

@@ -157,7 +157,7 @@ func (f *File) ReadCached(p []byte, off int64) (int, error) {
 	n := 0
 	for n < len(p) {
 		at := off + int64(n)
-		data, ok := f.cache.recall(key{f.id, at / Size})
+		data, ok := f.cache.memory.Get(key{f.id, at / Size})
 		if !ok {
 			return 0, segment.ErrNotCached
 		}
@@ -297,7 +297,7 @@ func (f *File) Seed(off int64, data []byte) {
 			break
 		}
 		b := append([]byte(nil), data[from:from+n]...) // the rest may be dropped
-		f.cache.keep(key{f.id, i}, b)
+		f.cache.memory.Put(key{f.id, i}, b)
 		f.cache.store(key{f.id, i}, b)
 	}
 	f.mu.Lock()

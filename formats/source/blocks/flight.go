@@ -39,7 +39,7 @@ func (f *File) fly(r run) {
 			continue
 		}
 		f.settle(b, data, nil)
-		f.cache.keep(key{f.id, i}, data)
+		f.cache.memory.Put(key{f.id, i}, data)
 		f.forget(i)
 		f.arrived.Add(int64(len(data)))
 		f.fetch(missing)
@@ -159,7 +159,7 @@ func (g *landing) request() error {
 		g.data, g.filled = nil, 0
 		g.next++
 		// Who asks meanwhile has it from its reader.
-		g.cache.keep(key{g.id, i}, data)
+		g.cache.memory.Put(key{g.id, i}, data)
 		g.cache.store(key{g.id, i}, data)
 		g.forget(i)
 	}

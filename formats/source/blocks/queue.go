@@ -16,7 +16,7 @@ func (f *File) want(i int64, now bool) *block {
 	b := f.blocks[i]
 	if b == nil {
 		b = &block{ready: make(chan struct{})}
-		data, ok := f.cache.recall(key{f.id, i})
+		data, ok := f.cache.memory.Get(key{f.id, i})
 		if ok {
 			b.data = data
 			close(b.ready)
